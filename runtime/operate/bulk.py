@@ -17,6 +17,7 @@ from google.protobuf.message import DecodeError
 from runtime.errors import AmendsError, StoreError
 from runtime.operate.dead_letters import Act, ParkedMail, carry_out, dead_letters_after
 from runtime.operate.stored_kinds import stored_kind
+from runtime.store.parked import ParkedPlace
 from runtime.store.port import OperatorStore
 from runtime.store.records import Transition
 
@@ -65,12 +66,13 @@ class BulkResult:
 async def choose(store: OperatorStore, wanted: Filter, *, limit: int) -> tuple[list[ParkedMail], int]:
     """Up to `limit` letters that fit, oldest id first, and how many more there are. Raises StoreError."""
     found: list[ParkedMail] = []
-    more, after = 0, b""
+    more = 0
+    after: ParkedPlace | None = None
     sender, *key = wanted.sender.partition("/")
     sender = "".join((await stored_kind(store, sender), *key))
     wanted = replace(wanted, kind=await stored_kind(store, wanted.kind), sender=sender)
     while page := await dead_letters_after(store, after, limit=_PAGE):
-        after = page[-1].row.id
+        after = page[-1].place
         for letter in filter(wanted.fits, page):
             if len(found) < limit:
                 found.append(letter)

@@ -21,6 +21,7 @@ from runtime.operate.processes import lost_with
 from runtime.protos.saga_pb2 import SagaRecord, TaskRecord
 from runtime.saga.reasons import too_long
 from runtime.saga.view import OPEN, OWING, ids_of, phase_of, task_name
+from runtime.store.parked import ParkedPlace
 from runtime.store.port import OperatorStore
 from runtime.store.records import ActorRow, HistoryRow, MailRow, Outcome, Transition, Verdict
 
@@ -38,6 +39,8 @@ __all__ = [
     "dead_letters_after",
     "discard",
     "find",
+    "letter_place_of",
+    "letter_place_text",
     "replay",
 ]
 
@@ -75,6 +78,10 @@ class ParkedMail:
     def sender(self) -> str:
         return self.envelope.sender if self.envelope else ""
 
+    @property
+    def place(self) -> ParkedPlace:
+        return ParkedPlace.of(self.row)
+
 
 @dataclass(frozen=True, slots=True)
 class Act:
@@ -92,12 +99,26 @@ class Act:
 
 async def dead_letters(store: OperatorStore, *, limit: int) -> list[ParkedMail]:
     """Parked mail, oldest id first. Raises StoreError."""
-    return await dead_letters_after(store, b"", limit=limit)
+    return await dead_letters_after(store, None, limit=limit)
 
 
-async def dead_letters_after(store: OperatorStore, after: bytes, *, limit: int) -> list[ParkedMail]:
-    """As `dead_letters`, of the ids that come after this one."""
+async def dead_letters_after(store: OperatorStore, after: ParkedPlace | None, *, limit: int) -> list[ParkedMail]:
+    """As `dead_letters`, from behind this place on."""
     return [_letter(row) for row in await store.dead_letters(limit=limit, after=after)]
+
+
+def letter_place_text(place: ParkedPlace) -> str:
+    """A place as an operator hands it over from page to page."""
+    return f"{place.id.hex()}/{place.shard}/{address_of(place.kind, place.key)}"
+
+
+def letter_place_of(text: str) -> ParkedPlace:
+    """What `letter_place_text` has made of a place. Raises InvalidMessage for any other text."""
+    try:
+        id, shard, address = text.split("/", 2)
+        return ParkedPlace(bytes.fromhex(id), *parse_address(address), int(shard))
+    except (ValueError, InvalidMessage):
+        raise InvalidMessage(f"{text!r} is no place among dead letters: copy it from the end of a page") from None
 
 
 async def find(store: OperatorStore, id_text: str) -> ParkedMail:
@@ -106,16 +127,19 @@ async def find(store: OperatorStore, id_text: str) -> ParkedMail:
     if not wanted or any(char not in "0123456789abcdef" for char in wanted):
         raise InvalidMessage(f"{id_text!r} is no id of a message: give its hexadecimal digits, or the first few")
     found: list[MailRow] = []
-    after = b""
-    while True:
-        rows = await store.dead_letters(limit=_PAGE, after=after)
+    after: ParkedPlace | None = None
+    while rows := await store.dead_letters(limit=_PAGE, after=after):
         found += [row for row in rows if row.id.hex().startswith(wanted)]
-        if len(rows) < _PAGE:
-            break
-        after = rows[-1].id
+        after = ParkedPlace.of(rows[-1])
     if not found:
         raise NotFound(f"no dead letter has an id that begins with {wanted}; list them with `dead-letters`")
     if len(found) > 1:
+        if len({row.id for row in found}) == 1:
+            names = " and ".join(address_of(*row.address) for row in found[:3])
+            raise InvalidMessage(
+                f"{len(found)} dead letters have the id {found[0].id.hex()}, for {names}: choose one by its kind and "
+                "key, with `dead-letters replay-many` or `discard-many`"
+            )
         ids = ", ".join(row.id.hex() for row in found[:3])
         raise InvalidMessage(f"{len(found)} dead letters have an id that begins with {wanted}: {ids}; give more digits")
     return _letter(found[0])

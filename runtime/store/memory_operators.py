@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from runtime.envelope import Address
 from runtime.ports import Clock
 from runtime.store.memory_members import MemoryMembers
+from runtime.store.parked import ParkedPlace
 from runtime.store.records import ActorRow, HistoryRow, MailRow
 from runtime.store.summaries import SummaryFilter, SummaryOrder, SummaryPlace, SummaryRow
 from runtime.store.timed import TimedFilter, TimedPlace
@@ -37,9 +38,9 @@ class MemoryOperators(MemoryMembers):
         ]
         return sorted(rows, key=lambda row: (row.conversation, row.id))[:limit]
 
-    async def dead_letters(self, *, limit: int, after: bytes = b"") -> list[MailRow]:
-        parked = [row for row in self._all_mail() if row.parked and row.id > after]
-        return sorted(parked, key=lambda row: (row.id, row.kind, row.key, row.shard))[:limit]
+    async def dead_letters(self, *, limit: int, after: ParkedPlace | None = None) -> list[MailRow]:
+        places = {ParkedPlace.of(row): row for row in self._all_mail() if row.parked}
+        return [places[place] for place in sorted(places) if after is None or place > after][:limit]
 
     async def actors_with_key(self, key: str) -> list[ActorRow]:
         return sorted((row for row in self._actors.values() if row.key == key), key=lambda row: row.kind)

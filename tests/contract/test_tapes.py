@@ -19,6 +19,7 @@ from runtime.adapters import system_ports
 from runtime.ports import Cancellable, Ports
 from runtime.store.lived import Lived
 from runtime.store.memory import MemoryStore
+from runtime.store.parked import ParkedPlace
 from runtime.store.port import Store
 from runtime.store.postgresql import PostgresqlStore
 from runtime.store.postgresql.target import PostgresqlTarget
@@ -36,7 +37,7 @@ from runtime.store.records import (
 )
 from runtime.store.sqlite import SqliteStore
 from runtime.store.summaries import SummaryFilter, SummaryOrder, SummaryPlace
-from runtime.store.timed import TimedFilter
+from runtime.store.timed import TimedFilter, TimedPlace
 from runtime.testing.conformance.samples import EMPTY, actor_row, history_row, id_of, mail_row, told
 from runtime.testing.processes.postgresql.server import PostgresServer
 
@@ -201,6 +202,7 @@ def reads(draw: st.DrawFn) -> Operation:
     last = draw(st.none() | mails())
     wanted, order = draw(filters), draw(st.sampled_from(SummaryOrder))
     place = draw(st.none() | st.builds(SummaryPlace, INSTANTS, kinds, keys))
+    due = draw(st.none() | st.builds(TimedPlace, INSTANTS, kinds, keys))
     choices: list[Operation] = [
         lambda s: s.load([(kind, key), ("sales", "a")]),
         lambda s: s.handled([(conversation, id)]),
@@ -211,13 +213,13 @@ def reads(draw: st.DrawFn) -> Operation:
         lambda s: s.conversation(conversation),
         lambda s: s.handled_of(kind, "shop.BillOrder", limit=limit, after=(conversation, id)),
         lambda s: s.mail_of_conversation(conversation),
-        lambda s: s.dead_letters(limit=limit, after=id),
+        lambda s: s.dead_letters(limit=limit, after=None if last is None else ParkedPlace.of(last)),
         lambda s: s.actors_with_key(key),
         lambda s: s.mail_with_key(key),
         lambda s: s.actors(kind, limit=limit, after=key),
         lambda s: s.summaries(wanted, limit=limit, order=order, after=place),
         lambda s: s.summary_counts(),
-        lambda s: s.timed(TimedFilter(), limit=99),
+        lambda s: s.timed(TimedFilter(), limit=limit, after=due),
         lambda s: s.cluster(),
         told_busy,
     ]

@@ -23,7 +23,7 @@ from runtime.gateway.desk.answers import (
 from runtime.gateway.desk.pages import checked, cut, page_size_of, place_in, token_of
 from runtime.gateway.interceptors import Context
 from runtime.operate.account import Account
-from runtime.operate.dead_letters import NotFound, dead_letters_after
+from runtime.operate.dead_letters import NotFound, dead_letters_after, letter_place_of, letter_place_text
 from runtime.operate.definitions import versions
 from runtime.operate.lookup import accounts
 from runtime.operate.paused import paused
@@ -83,9 +83,10 @@ class DeskService(DeskActs):
     async def ListDeadLetters(self, request: pb.ListDeadLettersRequest, context: Context) -> pb.ListDeadLettersResponse:  # noqa: N802 - named by admin.proto
         query = pb.ListDeadLettersRequest()
         size, place = page_size_of(request.page_size), place_in(request.page_token, query)
-        letters = await dead_letters_after(self.desk.store, bytes.fromhex(place), limit=size + 1)
+        after = letter_place_of(place) if place else None
+        letters = await dead_letters_after(self.desk.store, after, limit=size + 1)
         found = cut(map(letter_answer, letters[:size]))
-        token = token_of(query, found[-1].id) if len(found) < len(letters) else ""
+        token = token_of(query, letter_place_text(letters[len(found) - 1].place)) if len(found) < len(letters) else ""
         return pb.ListDeadLettersResponse(letters=found, next_page_token=token)
 
     async def ListTimers(self, request: pb.ListTimersRequest, context: Context) -> pb.ListTimersResponse:  # noqa: N802 - named by admin.proto

@@ -14,6 +14,7 @@ from runtime.errors import CommitUnknown, StoreError
 from runtime.ports import Ports
 from runtime.store.another_history import AnotherHistory
 from runtime.store.marks import Marks
+from runtime.store.parked import ParkedPlace
 from runtime.store.plan import Attempts, CommitPlan, encodable
 from runtime.store.postgresql.commit import Fence, write
 from runtime.store.postgresql.connection import SessionLimits
@@ -220,8 +221,9 @@ class PostgresqlStore(PostgresqlMembers):
     async def mail_of_conversation(self, conversation: bytes) -> list[MailRow]:
         return await self._rows(mail_row, "mail_of_conversation", conversation)
 
-    async def dead_letters(self, *, limit: int, after: bytes = b"") -> list[MailRow]:
-        return await self._rows(mail_row, "dead_letters", after, limit)
+    async def dead_letters(self, *, limit: int, after: ParkedPlace | None = None) -> list[MailRow]:
+        place = ("", "", -1) if after is None else (kept(after.kind), kept(after.key), after.shard)
+        return await self._rows(mail_row, "dead_letters", b"" if after is None else after.id, *place, limit)
 
     async def actors_with_key(self, key: str) -> list[ActorRow]:
         return await self._rows(actor_row, "actors_with_key", kept(key))

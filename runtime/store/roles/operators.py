@@ -7,6 +7,7 @@ from typing import Protocol
 
 from runtime.envelope import Address
 from runtime.store.definitions import DefinitionRow
+from runtime.store.parked import ParkedPlace
 from runtime.store.records import ActorRow, Busy, HistoryRow, MailRow
 from runtime.store.roles.turns import TurnStore
 from runtime.store.roles.view import ViewStore
@@ -25,8 +26,8 @@ class OperatorStore(TurnStore, ViewStore, Protocol):
         """What actors of a kind handled of one type, by (conversation, id), from behind this pair on. Reads it all."""
         ...
 
-    async def dead_letters(self, *, limit: int, after: bytes = b"") -> list[MailRow]:
-        """Parked mail, by id."""
+    async def dead_letters(self, *, limit: int, after: ParkedPlace | None = None) -> list[MailRow]:
+        """Parked mail, by id, then by kind, key and shard, from behind the place `after` on."""
         ...
 
     async def actors_with_key(self, key: str) -> list[ActorRow]:

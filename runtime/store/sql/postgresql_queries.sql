@@ -142,7 +142,8 @@ select {history} from history where conversation = $1 order by handled_at_s, id;
 select {mail} from mail where conversation = $1 order by sent_at_s, sequence, id, kind, key, shard;
 
 -- name: dead_letters
-select {mail} from mail where parked <> '' and id > $1 order by id, kind, key, shard limit $2;
+select {mail} from mail where parked <> '' and (id, kind, key, shard) > ($1, $2, $3, $4)
+order by id, kind, key, shard limit $5;
 
 -- name: handled_of
 select {history} from history

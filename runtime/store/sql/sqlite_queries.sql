@@ -158,7 +158,8 @@ select {history} from history where conversation = ? order by handled_at_s, id;
 select {mail} from mail where conversation = ? order by sent_at_s, sequence, id, kind, key, shard;
 
 -- name: dead_letters
-select {mail} from mail where parked <> '' and id > :after order by id, kind, key, shard limit :limit;
+select {mail} from mail where parked <> '' and (id, kind, key, shard) > (?, ?, ?, ?)
+order by id, kind, key, shard limit ?;
 
 -- name: handled_of
 select {history} from history where kind = ? and type = ? and (conversation, id) > (?, ?) order by conversation, id limit ?;

@@ -8,6 +8,7 @@ from typing import TypeVar
 import apsw
 
 from runtime.envelope import Address
+from runtime.store.parked import ParkedPlace
 from runtime.store.records import ActorRow, HistoryRow, MailRow
 from runtime.store.sqlite.members import SqliteMembers
 from runtime.store.sqlite.rows import actor_row, history_row
@@ -19,6 +20,7 @@ from runtime.store.timed import TimedFilter, TimedPlace
 
 __all__ = ["SqliteOperators"]
 
+_FIRST_PARKED = ParkedPlace(b"", "", "", -1)
 T = TypeVar("T")
 
 
@@ -26,8 +28,9 @@ class SqliteOperators(SqliteMembers):
     async def handled_of(self, kind: str, type: str, *, limit: int, after: tuple[bytes, bytes]) -> list[HistoryRow]:
         return await self._rows(history_row, "handled_of", (kind, type, *after, limit))
 
-    async def dead_letters(self, *, limit: int, after: bytes = b"") -> list[MailRow]:
-        return await self._rows(MailRow, "dead_letters", {"after": after, "limit": limit})
+    async def dead_letters(self, *, limit: int, after: ParkedPlace | None = None) -> list[MailRow]:
+        place = after or _FIRST_PARKED
+        return await self._rows(MailRow, "dead_letters", (place.id, place.kind, place.key, place.shard, limit))
 
     async def actors_with_key(self, key: str) -> list[ActorRow]:
         def read(connection: apsw.Connection) -> list[ActorRow]:

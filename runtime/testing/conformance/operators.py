@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from runtime.store.records import ActorRow, Expected, Transition
+from runtime.store.parked import ParkedPlace
+from runtime.store.records import ActorRow, Expected, MailRow, Transition
 from runtime.store.timed import TimedFilter, TimedPlace
 from runtime.testing.conformance.case import ConformanceBase
 from runtime.testing.conformance.samples import EMPTY, actor_row, history_row, id_of, mail_row, post
@@ -58,7 +59,24 @@ class OperatorConformance(ConformanceBase):
             rows = [mail_row(number, f"k{number}", parked="boom", shard=number) for number in range(1, 6)]
             await self.commit(store, *(post(row) for row in [*reversed(rows), mail_row(9)]))
             assert await store.dead_letters(limit=3) == rows[:3]
-            assert await store.dead_letters(limit=3, after=rows[2].id) == rows[3:]
+            assert await store.dead_letters(limit=3, after=ParkedPlace.of(rows[2])) == rows[3:]
+
+    async def test_dead_letters_of_one_id_are_each_listed_on_some_page(self) -> None:
+        async with self.store() as store:
+            rows = [
+                mail_row(1, "a", kind="billing", shard=9, parked="boom"),
+                mail_row(1, "b", kind="billing", shard=2, parked="boom"),
+                mail_row(1, "b", kind="billing", shard=4, parked="boom"),
+                mail_row(1, "a", kind="sales", shard=1, parked="boom"),
+            ]
+            rows = [replace(row, sequence=1) for row in rows]  # as actors send them: a client's id waits once
+            rows += [mail_row(2, parked="boom")]
+            await self.commit(store, *(Transition(mail=(row,)) for row in reversed(rows)))
+            for size in (1, 2, 3):
+                found, after = list[MailRow](), None
+                while page := await store.dead_letters(limit=size, after=after):
+                    found, after = [*found, *page], ParkedPlace.of(page[-1])
+                assert found == rows
 
     async def test_a_key_is_found_in_every_kind(self) -> None:
         async with self.store() as store:

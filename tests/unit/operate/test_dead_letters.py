@@ -40,6 +40,12 @@ async def test_only_parked_mail_is_listed(store: Store) -> None:
     assert (letter.row.id, letter.type, letter.sender) == (id_of(2), "shop.BillOrder", "sales/ORD-1")
 
 
+async def test_dead_letters_of_one_id_are_named_by_kind_and_key(store: Store) -> None:
+    await fill(store, *(mail(2, kind=kind, parked="boom") for kind in ("billing", "sales")))
+    with pytest.raises(InvalidMessage, match="for billing/ORD-1 and sales/ORD-1: choose one by its kind and key"):
+        await find(store, id_of(2).hex())
+
+
 async def test_s60_replay_from_dead_letter(store: Store) -> None:
     await parked(store)
     await carry_out(store, replay(await find(store, id_of(2).hex()), ACT))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 
 import grpc
 import grpc.aio
@@ -101,7 +100,8 @@ async def test_timers_of_all_actors_are_listed_page_by_page(store: MemoryStore) 
 
 
 async def test_dead_letters_are_listed_page_by_page(store: MemoryStore) -> None:
-    await fill(store, *(replace(mail(number, parked="no such sku")) for number in range(1, 6)))
+    letters = [mail(number, parked="no such sku") for number in range(1, 6)]
+    await fill(store, *letters)
     found, token, pages = list[str](), "", 0
     async with serving(store) as stub:
         while pages == 0 or token:
@@ -109,6 +109,18 @@ async def test_dead_letters_are_listed_page_by_page(store: MemoryStore) -> None:
             found += [one.id for one in page.letters]
             token, pages = page.next_page_token, pages + 1
     assert (found, pages) == ([id_of(number).hex() for number in range(1, 6)], 3)
+
+
+async def test_dead_letters_of_one_id_stand_on_two_pages(store: MemoryStore) -> None:
+    await fill(store, *(mail(1, kind=kind, parked="no such sku") for kind in ("billing", "sales", "stock")))
+    found, token = list[str](), "first"
+    async with serving(store) as stub:
+        while token:
+            asked = pb.ListDeadLettersRequest(page_size=1, page_token=token.removeprefix("first"))
+            page = await stub.ListDeadLetters(asked)
+            found += [one.to for one in page.letters]
+            token = page.next_page_token
+    assert found == ["billing/ORD-1", "sales/ORD-1", "stock/ORD-1"]
 
 
 async def test_versions_are_listed_by_kind(store: MemoryStore) -> None:
