@@ -17,6 +17,7 @@ from typing import Any
 import click
 import uvloop
 
+from bench.bytes import bytes_of, lines
 from bench.shop import NODES, BenchOrders, client_of, cpu_s, load, machine, open_nodes, percentile, restock, rss_mib
 from protos.sales_pb2 import Flow
 from runtime.store_url import without_password
@@ -85,6 +86,7 @@ async def measure(plan: BenchPlan) -> dict[str, Any]:
             elapsed_s, spent_s = time.perf_counter() - began_s, cpu_s(harness) - cpu_before_s
         memory = rss_mib(harness)
         commits, transitions = await committed(harness)
+        stored = (await bytes_of(url)).each()
     share = plan.orders / (plan.orders + plan.warm_up)  # warm-up orders commit as much as others
     return {
         "sagas_per_s": round(plan.orders / elapsed_s, 1),
@@ -95,6 +97,7 @@ async def measure(plan: BenchPlan) -> dict[str, Any]:
         "transitions_per_saga": round(transitions / (plan.orders + plan.warm_up), 2),
         "cpu_s_per_saga": round(spent_s / plan.orders, 6),
         "rss_mib": memory,
+        "bytes_per_order": stored,
         "settings": asdict(plan),
         "machine": before,
     }
@@ -131,6 +134,7 @@ def show(plan: BenchPlan, figures: dict[str, Any]) -> None:
     print(f"  {figures['commits_per_s']:10,.0f} commits/s   of {figures['transitions_per_commit']} transitions each")
     print(f"  {figures['cpu_s_per_saga'] * 1000:10.2f} ms of CPU for each order, all processes together")
     print("  resident MiB: " + ", ".join(f"{name} {mib}" for name, mib in figures["rss_mib"].items()))
+    print("\n".join(lines(figures["bytes_per_order"])))
 
 
 if __name__ == "__main__":
