@@ -9,7 +9,7 @@ import platform
 import sys
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
@@ -30,6 +30,7 @@ __all__ = [
     "Client",
     "client_of",
     "cpu_s",
+    "family_cpu_s",
     "load",
     "machine",
     "open_nodes",
@@ -96,9 +97,9 @@ class BenchOrders:
             )
 
 
-async def restock(client: Client, skus: Sequence[str], units: int) -> None:
+async def restock(client: Client, skus: Sequence[str], units: int, *, request_id: str = "bench") -> None:
     for sku in skus:
-        await client.Restock(RestockRequest(sku=sku, quantity=units, request_id="bench"), timeout=_CALL_S)
+        await client.Restock(RestockRequest(sku=sku, quantity=units, request_id=request_id), timeout=_CALL_S)
 
 
 async def load(client: Client, orders: BenchOrders, concurrency: int) -> list[float]:
@@ -129,6 +130,17 @@ def cpu_s(harness: Harness) -> float:
     processes = [psutil.Process(), *(psutil.Process(node.pid) for node in harness.nodes.values() if node.alive)]
     times = [process.cpu_times() for process in processes]
     return sum(each.user + each.system for each in times)
+
+
+def family_cpu_s() -> float:
+    """User and system time so far of the client and of all that descends from it: nodes, and the server of a store."""
+    here = psutil.Process()
+    spent_s = 0.0
+    for process in (here, *here.children(recursive=True)):
+        with suppress(psutil.NoSuchProcess):
+            times = process.cpu_times()
+            spent_s += times.user + times.system
+    return spent_s
 
 
 def rss_mib(harness: Harness) -> dict[str, float]:

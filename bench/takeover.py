@@ -1,6 +1,6 @@
 """Seconds from kill -9 of a node until all that it had in its hands moves again on another one.
 
-python -m bench.takeover [--orders 1000] [--json]
+    python -m bench.takeover [--orders 1000] [--store postgresql] [--setting lease_s=1 ...] [--json]
 
 All orders wait for the warehouse, which is frozen. Then one of two nodes that drive them is killed and the warehouse
 goes on: half of its answers are for processes whose node is dead.
@@ -21,6 +21,7 @@ from protos.orders_pb2 import PlaceOrderRequest
 from runtime.envelope import shard_of
 from runtime.protos.saga_pb2 import SagaRecord
 from runtime.testing.processes.harness import Harness
+from runtime.testing.processes.throwaway import THROWAWAY_STORES, throwaway_store
 
 __all__ = ["main"]
 
@@ -38,21 +39,26 @@ _WITHIN_S = 60.0
 
 @click.command(help=__doc__)
 @click.option("--orders", type=click.IntRange(1), default=1000, show_default=True, help="Open ones.")
+@click.option("--store", type=click.Choice(THROWAWAY_STORES), default="sqlite", show_default=True)
+@click.option("--setting", "settings", multiple=True, metavar="NAME=VALUE", help="Of every node.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
-def main(orders: int, as_json: bool) -> None:
-    figures = uvloop.run(measure(orders))
+def main(orders: int, store: str, settings: tuple[str, ...], as_json: bool) -> None:
+    figures = uvloop.run(measure(orders, store, dict(text.split("=", 1) for text in settings)))
     if as_json:
         print(json.dumps(figures))
     else:
-        print(f"{figures['orphans']} of {orders} open orders were in the hands of the killed node")
+        print(f"{figures['orphans']} of {orders} open orders were in the hands of the killed node, on {store}")
         print(f"  {figures['all_moved_s']:8.2f} s until the last of them moved on the other one")
         print(f"  {figures['all_ended_s']:8.2f} s until all {orders} had ended")
 
 
-async def measure(count: int) -> dict[str, Any]:
+async def measure(count: int, store: str, settings: dict[str, str]) -> dict[str, Any]:
     before = machine()
     order_ids = [f"order-{number}" for number in range(count)]
-    async with open_nodes(_NODES, {"shards_per_kind": _SHARDS}) as harness:
+    async with (
+        throwaway_store(store, say=lambda what: None) as url,
+        open_nodes(_NODES, {"shards_per_kind": _SHARDS, **settings}, store_url=url) as harness,
+    ):
         warehouse = await harness.start("warehouse", ["warehouse"], settings=_PATIENT)
         async with client_of(harness.nodes["sales"].address) as client:
             await restock(client, ["book"], count)
@@ -79,7 +85,7 @@ async def measure(count: int) -> dict[str, Any]:
         "all_moved_s": round(moved_s, 3),
         "all_ended_s": round(ended_s, 3),
         "orphans": len(orphans),
-        "settings": {"orders": count, "nodes": {**_NODES, "warehouse": ("warehouse",)}},
+        "settings": {"orders": count, "store": store, **settings, "nodes": {**_NODES, "warehouse": ("warehouse",)}},
         "machine": before,
     }
 
