@@ -54,7 +54,7 @@ async def copies_in(url: str) -> AsyncIterator[Copies]:
         finally:
             connection.close()
     else:
-        import asyncpg  # type: ignore[import-untyped]  # of an extra
+        import asyncpg  # of an extra
 
         database = await asyncpg.connect(url, command_timeout=_WITHIN_S)
         try:

@@ -27,7 +27,7 @@ _WARM_UP = 300
 _PREFIX = "first"  # Of the orders that are copied.
 
 
-class _Sizes(click.ParamType):
+class _Sizes(click.ParamType[tuple[int, ...]]):
     name = "N,N"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
