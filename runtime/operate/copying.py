@@ -62,10 +62,11 @@ class _RowsSeen:
 
 
 async def copy_store(source: Store, target: Store, told: Told) -> StoreCopied:
-    """Copy an open store into another open one. Raises CopyRefused, StoreError; then the target is of no use."""
+    """Copy an open store into another open one. Raises CopyRefused, StoreError; then nobody can open the target."""
     before = await source.cluster()
     _check_at_rest(before)
     await _check_empty(target)
+    await target.mark_half_copied(True)
     mail = await _copied(_mail(source), lambda row: Transition(mail=(row,)), target, told, "mail")
     actors = await _copied(_actors(source), _as_new, target, told, "actors")
     history = await _copied(_history(source), lambda row: Transition(history=(row,)), target, told, "history")
@@ -86,6 +87,7 @@ async def copy_store(source: Store, target: Store, told: Told) -> StoreCopied:
     there = await target.cluster()
     if (await target.definitions(), there.subscriptions) != (definitions, before.subscriptions):
         raise _differs("the definitions or the subscriptions of both differ")
+    await target.mark_half_copied(False)
     return StoreCopied(actors.count, mail.count, history.count, len(definitions), len(before.subscriptions))
 
 

@@ -107,6 +107,9 @@ class MemoryMembers:
             lived_until_s=self._lived.until_s,
         )
 
+    async def mark_half_copied(self, is_half: bool) -> None:
+        """Nothing: it ends with its process, and nobody opens it a second time."""
+
     async def lived(self) -> Lived:
         return self._lived
 

@@ -18,6 +18,7 @@ from runtime.store.busy import BUSY_KEPT_S, busy_from_text, busy_to_text
 from runtime.store.columns import DEFINITIONS
 from runtime.store.definitions import DefinitionRow
 from runtime.store.lived import Lived
+from runtime.store.marks import HALF_COPIED
 from runtime.store.postgresql.lane import StoreLane
 from runtime.store.postgresql.notes import Notes
 from runtime.store.postgresql.rows import cluster_view, definition_row, node_row
@@ -135,6 +136,10 @@ class PostgresqlMembers:
 
     async def cluster(self) -> ClusterView:
         return cluster_view(await self.members.read(lambda one: one.fetchval(self._sql["cluster"])))
+
+    async def mark_half_copied(self, is_half: bool) -> None:
+        name, values = ("put_mark", (HALF_COPIED, "yes")) if is_half else ("drop_mark", (HALF_COPIED,))
+        await self.members.repeatable(lambda one: one.execute(self._sql[name], *values))
 
     async def lived(self) -> Lived:
         return Lived.from_text(await self._reads.read(lambda one: one.fetchval(self._sql["lived"])))

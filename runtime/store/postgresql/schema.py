@@ -13,7 +13,7 @@ from typing import Any
 import asyncpg
 
 from runtime.errors import StoreCorrupt, StoreTooNew, StoreUnavailable
-from runtime.store.marks import Marks
+from runtime.store.marks import Marks, check_whole_copy
 from runtime.store.postgresql.statements import columns_of_tables, named_statements
 from runtime.store.postgresql.target import PostgresqlTarget
 
@@ -104,4 +104,5 @@ async def _marks(connection: Any, target: PostgresqlTarget) -> Marks:
     values = dict(await connection.fetch(named_statements()["marks"]))
     if not (values.get("cluster_id") and values.get("cluster_secret")):
         raise StoreCorrupt(f"{target.at} lacks its cluster_id; stop all nodes and restore it from a backup")
+    check_whole_copy(values, target.at)
     return Marks(values["cluster_id"], values["cluster_secret"])

@@ -62,6 +62,10 @@ class MemberStore(ViewStore, Protocol):
         """Keep these. What is kept of a version already stays as it is."""
         ...
 
+    async def mark_half_copied(self, is_half: bool) -> None:
+        """While it is marked nobody can open it: StoreCorrupt says what to do. A store in memory has no such mark."""
+        ...
+
     def tell_busy(self, busy: Busy) -> None:
         """Keep what this node is busy with, in place of what it told before. Without handlers and pauses, forget that.
 

@@ -428,3 +428,6 @@ select value from meta where name = 'schema' for update;
 
 -- name: put_mark
 insert into meta (name, value) values ($1, $2) on conflict (name) do update set value = excluded.value;
+
+-- name: drop_mark
+delete from meta where name = $1;

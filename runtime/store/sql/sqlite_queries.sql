@@ -188,6 +188,12 @@ select {mail} from mail where (kind, shard, key, id) > (?, ?, ?, ?) order by kin
 -- name: every_handled
 select {history} from history where (conversation, id) > (?, ?) order by conversation, id limit ?;
 
+-- name: put_mark
+insert or replace into meta values (?, ?)
+
+-- name: drop_mark
+delete from meta where name = ?
+
 -- name: put_lived
 insert or replace into meta values ('lived', ?)
 

@@ -21,6 +21,7 @@ from runtime.store.busy import BUSY_KEPT_S, busy_from_text, busy_to_text
 from runtime.store.columns import DEFINITIONS, SUBSCRIPTIONS
 from runtime.store.definitions import DefinitionRow
 from runtime.store.lived import Lived
+from runtime.store.marks import HALF_COPIED
 from runtime.store.records import Busy, ClusterView, NodeRow, ShardRow, Subscription
 from runtime.store.sqlite.queries import named_queries
 from runtime.store.sqlite.reader import Reader
@@ -153,6 +154,10 @@ class SqliteMembers:
             return ClusterView(self._clock.now_s(), nodes, shards, subscriptions, lived.until_s)
 
         return await self._members.patiently(read)
+
+    async def mark_half_copied(self, is_half: bool) -> None:
+        name, values = ("put_mark", (HALF_COPIED, "yes")) if is_half else ("drop_mark", (HALF_COPIED,))
+        await self._write(lambda connection: connection.execute(self._sql[name], values))
 
     async def lived(self) -> Lived:
         return await self._reader.patiently(lambda one: Lived.from_text(one.execute(self._sql["lived"]).get))

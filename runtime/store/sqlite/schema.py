@@ -13,7 +13,7 @@ from pathlib import Path
 import apsw
 
 from runtime.errors import StoreCorrupt, StoreReadOnly, StoreTooNew, StoreUnavailable
-from runtime.store.marks import Marks
+from runtime.store.marks import Marks, check_whole_copy
 
 __all__ = ["APPLICATION_ID", "check_file", "check_place", "identify", "new_secret", "prepare"]
 
@@ -134,6 +134,7 @@ def _marks(connection: apsw.Connection, path: Path) -> Marks:
     values = {str(name): str(value) for name, value in connection.execute("select name, value from meta")}
     if not values.get("cluster_id"):
         raise StoreCorrupt(_LACKS.format(path=path, what="its cluster_id"))
+    check_whole_copy(values, str(path))
     return Marks(values["cluster_id"], values.get("cluster_secret", ""))
 
 

@@ -216,6 +216,7 @@ class FaultyStore:
     subscribe = _write(MemoryStore.subscribe)
     keep_definitions = _write(MemoryStore.keep_definitions)
     keep_kind_names = _write(MemoryStore.keep_kind_names)
+    mark_half_copied = _write(MemoryStore.mark_half_copied)
     cluster = _read(MemoryStore.cluster)
     busy = _read(MemoryStore.busy)
     now_s = _read(MemoryStore.now_s)

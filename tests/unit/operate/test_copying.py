@@ -8,14 +8,18 @@ from pathlib import Path
 import pytest
 
 from runtime.adapters import system_ports
-from runtime.errors import CommitUnknown
+from runtime.errors import CommitUnknown, StoreCorrupt
 from runtime.operate import copying
 from runtime.operate.copying import CopyRefused, StoreCopied, copy_store
 from runtime.store.definitions import DefinitionRow
 from runtime.store.memory import MemoryStore
+from runtime.store.port import Store
+from runtime.store.postgresql.store import PostgresqlStore
+from runtime.store.postgresql.target import PostgresqlTarget
 from runtime.store.records import Subscription, Transition, Verdict
 from runtime.store.sqlite import SqliteStore
 from runtime.testing.conformance.samples import SHARD, mail_row, node_row, post
+from runtime.testing.processes.postgresql.server import PostgresServer
 from tests.unit.operate.full_store import ROWS, everything, fill
 
 
@@ -81,6 +85,57 @@ async def test_a_copy_that_is_not_the_same_is_found_out(target: MemoryStore) -> 
 
     with pytest.raises(CopyRefused, match="the mail of both differs: 23 rows in the source, 22 in the target"):
         await copy_store(source, _Hooked(target, lose_one), lambda *_: None)
+
+
+async def test_a_file_with_half_a_copy_is_refused_by_all_and_a_whole_one_is_not(tmp_path: Path) -> None:
+    await _fails_halfway(SqliteStore(tmp_path / "half.db", system_ports()))
+    for view in (False, True):
+        with pytest.raises(StoreCorrupt, match=r"a copy that is not finished; .* remove this store and copy anew"):
+            await _opened_and_closed(SqliteStore(tmp_path / "half.db", system_ports(), view=view))
+    await _copied_whole(SqliteStore(tmp_path / "whole.db", system_ports()))
+    await _opened_and_closed(SqliteStore(tmp_path / "whole.db", system_ports()))
+
+
+async def test_a_database_with_half_a_copy_is_refused_by_all_and_a_whole_one_is_not(
+    postgres_server: PostgresServer,
+) -> None:
+    half, whole = [PostgresqlTarget.of(await postgres_server.create_database()) for _ in range(2)]
+    await _fails_halfway(PostgresqlStore(half, system_ports()))
+    for view in (False, True):
+        with pytest.raises(StoreCorrupt, match=r"a copy that is not finished; .* remove this store and copy anew"):
+            await _opened_and_closed(PostgresqlStore(half, system_ports(), view=view))
+    await _copied_whole(PostgresqlStore(whole, system_ports()))
+    await _opened_and_closed(PostgresqlStore(whole, system_ports()))
+
+
+async def _fails_halfway(target: Store) -> None:
+    """As if the process that copies died: nothing is put right."""
+    source = MemoryStore(system_ports())
+    await fill(source)
+
+    def die(table: str, count: int) -> None:
+        if table == "history":
+            raise KeyboardInterrupt
+
+    await target.open()
+    with pytest.raises(KeyboardInterrupt):
+        await copy_store(source, target, die)
+    await target.close()
+
+
+async def _copied_whole(target: Store) -> None:
+    source = MemoryStore(system_ports())
+    await fill(source)
+    await target.open()
+    await copy_store(source, target, lambda *_: None)
+    await target.close()
+
+
+async def _opened_and_closed(store: Store) -> None:
+    try:
+        await store.open()
+    finally:
+        await store.close()
 
 
 @pytest.mark.parametrize("is_written", [True, False])
