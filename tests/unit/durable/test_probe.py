@@ -96,7 +96,8 @@ async def test_s119_a_command_that_never_came_is_absent_and_is_refused_should_it
 
 async def test_s119_a_command_that_comes_in_the_turn_of_its_probe_does_not_run() -> None:
     bench = await LedgerBench.open()
-    do, asked = bill(1), probe(2, bill(1))
+    do = bill(1)
+    asked = probe(2, do)
     await bench.post(asked)
     turn = await bench.turn(asked, do)
     assert await bench.commit(turn) is Verdict.COMMITTED
