@@ -168,13 +168,14 @@ def shards(session: Session, as_json: bool) -> None:
 @click.pass_obj
 def list_processes(session: Session, /, exit_code: bool, as_json: bool, limit: int, kind: str, **wanted: Any) -> None:
     """Processes that no saga drives: what they wait for, open ones first. At rest: nobody has anything to do."""
-    found, more, needed = session.run(lambda store: processes(store, limit=limit, kind=kind, **wanted))
-    show(as_json, [asdict(one) for one in found], tables.processes_table(found, session.now_s()), "no process")
-    if not found:
+    page = session.run(lambda store: processes(store, limit=limit, kind=kind, **wanted))
+    table = tables.processes_table(page.entries, session.now_s())
+    show(as_json, [asdict(one) for one in page.entries], table, "no process")
+    if not page.entries:
         check_known(session, kind, "the choreography", choreographies_of)
-    if more:
-        click.echo(f"{more} more fit, beyond --limit", err=True)
-    if exit_code and needed:
+    if page.more:
+        click.echo("warning: more fit, beyond --limit", err=True)
+    if exit_code and page.needs_a_person:
         raise SystemExit(NEEDS_A_PERSON)
 
 

@@ -1,42 +1,70 @@
 """Deadlines of choreographies' conversations as an operator sees them: what is overdue, and what has until when.
 
-the cluster's subscriptions ──▶ the kinds that keep deadlines ──▶ their rows
+the cluster's subscriptions ──▶ the kinds that keep deadlines ──Store.summaries──▶ the overdue ──▶ their records
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from dataclasses import dataclass
 
 from google.protobuf.message import DecodeError
 
+from runtime.envelope import Address
 from runtime.operate.spans import span
 from runtime.protos.choreography_pb2 import DeadlineRecord
+from runtime.saga.deadline_summary import OVERDUE, WATCHED
 from runtime.store.port import OperatorStore
 from runtime.store.records import ActorRow, ClusterView
+from runtime.store.summaries import SummaryFilter, SummaryPlace
 
-__all__ = ["deadline_lines", "overdue_conversations"]
+__all__ = ["KeptDeadline", "deadline_lines", "overdue_among", "overdue_conversations"]
 
 _TYPE = DeadlineRecord.DESCRIPTOR.full_name
-_PAGE = 500
+_PAGE = 100
 _LONG_S = 10.0  # A timer that is due for so long has nobody who fires it.
+
+
+@dataclass(frozen=True, slots=True)
+class KeptDeadline:
+    """The deadline of one conversation, as what keeps it tells."""
+
+    process: str
+    conversation: bytes
+    record: DeadlineRecord
+
+    @property
+    def id(self) -> tuple[str, bytes]:
+        return self.process, self.conversation
 
 
 async def overdue_conversations(
     store: OperatorStore, view: ClusterView, *, process: str = ""
-) -> Mapping[tuple[str, bytes], DeadlineRecord]:
-    """Every conversation that is overdue, by process and conversation; of this process alone, if one is named.
+) -> AsyncIterator[KeptDeadline]:
+    """Every conversation that is overdue; of this process alone, if one is named.
 
-    Reads all deadlines that are kept, a page at a time, and keeps those that are over. Raises StoreError.
+    Of each process come those that were said to be overdue, then those that nobody has said to be, and of both the
+    longest overdue first. They are found by indexed columns, and their records are read a page at a time, as far as
+    the caller goes. Raises StoreError.
     """
-    found: dict[tuple[str, bytes], DeadlineRecord] = {}
+    late_s = view.now_s - _LONG_S
     for name, kind in _keepers(view):
-        if process not in ("", name):
-            continue
-        async for row in _rows(store, kind):
-            record = _record(row)
-            if record is not None and _is_overdue(record, view.now_s):
-                found[name, row.conversation] = record
-    return found
+        if process in ("", name):
+            told = SummaryFilter(kind=kind, statuses=(OVERDUE,))
+            unsaid = SummaryFilter(kind=kind, statuses=(WATCHED,), progressed_by_s=late_s)
+            for wanted in (told, unsaid):
+                async for one in _chosen(store, view, name, wanted):
+                    yield one
+
+
+async def overdue_among(
+    store: OperatorStore, view: ClusterView, ids: Collection[tuple[str, bytes]]
+) -> dict[tuple[str, bytes], DeadlineRecord]:
+    """Those of these processes and conversations that are overdue. Raises StoreError."""
+    kinds = dict(_keepers(view))
+    wanted = [(kinds[process], conversation.hex()) for process, conversation in ids if process in kinds]
+    found = await _read(store, {kind: process for process, kind in kinds.items()}, wanted)
+    return {one.id: one.record for one in found if _is_overdue(one.record, view.now_s)}
 
 
 async def deadline_lines(store: OperatorStore, view: ClusterView, conversation: bytes) -> list[str]:
@@ -52,12 +80,26 @@ def _keepers(view: ClusterView) -> list[tuple[str, str]]:
     return sorted({(one.process, one.kind) for one in view.subscriptions if one.process and not one.key_field})
 
 
-async def _rows(store: OperatorStore, kind: str) -> AsyncIterator[ActorRow]:
-    after = ""
-    while rows := await store.actors(kind, limit=_PAGE, after=after):
-        after = rows[-1].key
-        for row in rows:
-            yield row
+async def _chosen(
+    store: OperatorStore, view: ClusterView, process: str, wanted: SummaryFilter
+) -> AsyncIterator[KeptDeadline]:
+    after: SummaryPlace | None = None
+    while page := await store.summaries(wanted, limit=_PAGE, after=after):
+        after = page[-1].place
+        for one in await _read(store, {wanted.kind: process}, [(row.kind, row.key) for row in page]):
+            if _is_overdue(one.record, view.now_s):
+                yield one
+
+
+async def _read(store: OperatorStore, processes: Mapping[str, str], addresses: Sequence[Address]) -> list[KeptDeadline]:
+    """What is kept there; `processes` has the process of each kind."""
+    found = list[KeptDeadline]()
+    for start in range(0, len(addresses), _PAGE):
+        for row in await store.load(addresses[start : start + _PAGE]):
+            record = None if row is None else _record(row)
+            if row is not None and record is not None:
+                found.append(KeptDeadline(processes[row.kind], row.conversation, record))
+    return found
 
 
 def _record(row: ActorRow) -> DeadlineRecord | None:

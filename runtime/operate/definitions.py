@@ -15,6 +15,7 @@ from runtime.operate.dead_letters import NotFound
 from runtime.operate.stored_kinds import stored_kind
 from runtime.protos.definition_pb2 import SagaDefinition
 from runtime.saga.comparison import differences
+from runtime.saga.deadline_summary import DEADLINE_STATUSES
 from runtime.saga.definition import Definition
 from runtime.saga.shape import shape_of
 from runtime.saga.stored import parse_definition
@@ -52,7 +53,8 @@ async def versions(store: OperatorStore, *, kind: str = "") -> list[VersionEntry
     kind = await stored_kind(store, kind)
     counts: dict[tuple[str, str], list[int]] = {}
     for one, version, status, count in await store.version_counts():
-        counts.setdefault((one, version), [0, 0])[status in _ENDED] += count
+        if status not in DEADLINE_STATUSES:
+            counts.setdefault((one, version), [0, 0])[status in _ENDED] += count
     kept = {(row.kind, row.version): row.kept_at_s for row in await store.definitions()}
     found = [
         VersionEntry(*one, kept.get(one, 0.0), *counts.get(one, (0, 0)))

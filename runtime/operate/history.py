@@ -119,14 +119,13 @@ async def read_history(
 
 
 async def _from_elsewhere(store: OperatorStore, address: Address) -> AsyncIterator[HistoryRow]:
-    """Cancellations, awaited events and news of locks, which may come in other conversations. Reads all of a type."""
-    for type_ in _FROM_ELSEWHERE:
-        after = (b"", b"")
-        while page := await store.handled_of(address[0], type_, limit=_PAGE, after=after):
-            after = page[-1].conversation, page[-1].id
-            for row in page:
-                if row.key == address[1] and row.revision:
-                    yield row
+    """Cancellations, awaited events and news of locks, which may come in other conversations. Reads all history."""
+    wanted, after = [(address[0], type_) for type_ in _FROM_ELSEWHERE], (b"", b"")
+    while page := await store.handled_of(wanted, limit=_PAGE, after=after):
+        after = page[-1].conversation, page[-1].id
+        for row in page:
+            if row.key == address[1] and row.revision:
+                yield row
 
 
 def _entry(number: int, row: HistoryRow, contracts: Contracts, found: Mapping[bytes, TracedMessage]) -> HistoryEntry:

@@ -5,22 +5,23 @@ A saga has a record of its own. A choreography has none: it is what its conversa
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Container
 from dataclasses import dataclass
 
 from runtime.envelope import Envelope, address_of, decode, parse_address
 from runtime.errors import InvalidMessage
-from runtime.operate.deadlines import overdue_conversations
+from runtime.operate.deadlines import overdue_among, overdue_conversations
 from runtime.protos.choreography_pb2 import DeadlineRecord
 from runtime.store.port import OperatorStore
 from runtime.store.records import ActorRow, ClusterView, HistoryRow, MailRow, Subscription
 
-__all__ = ["AT_REST", "OVERDUE", "ProcessEntry", "choreographies_of", "lost_with", "processes"]
+__all__ = ["AT_REST", "OVERDUE", "ProcessEntry", "ProcessPage", "choreographies_of", "lost_with", "processes"]
 
 AT_REST = "at rest"
 OVERDUE = "overdue"
 
 _Id = tuple[str, bytes]  # process and conversation
+_Mail = dict[_Id, list[tuple[MailRow, Envelope]]]
 _PAGE = 500
 
 
@@ -75,6 +76,15 @@ class ProcessEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class ProcessPage:
+    """Some of the processes that fit."""
+
+    entries: tuple[ProcessEntry, ...]
+    more: bool
+    needs_a_person: bool  # whether any that fits does, also one that is not among the entries
+
+
+@dataclass(frozen=True, slots=True)
 class _Wanted:
     """Which processes are listed. What is empty, or zero, asks for nothing."""
 
@@ -94,51 +104,63 @@ class _Wanted:
 
 async def processes(
     store: OperatorStore, *, kind: str = "", key: str = "", status: str | None = None, age_s: float = 0.0, limit: int
-) -> tuple[list[ProcessEntry], int, bool]:
-    """Processes of every choreography, open ones first, then by their start; up to `limit`.
+) -> ProcessPage:
+    """Processes of every choreography, open ones first, then those at rest; up to `limit`.
 
-    Gives how many more fit as well, and whether any that fits needs a person. A process is known by its mail, and by
-    what was handled of the events that start it: one pass over all mail and all deadlines, and one over the history for
-    each such event, unless only open ones are wanted. Kept in memory are the open ones and `limit` others.
+    A process is known by its mail, by its deadline, and by what was handled of the events that start it. Open ones are
+    found in one pass over all mail and by the columns of deadlines, and come by their start. If more are overdue than
+    are shown, these are the longest overdue of their process. Those at rest come by their conversation, which is
+    nearly by their start; the history is read until the page is full, and not at all where only open ones are wanted.
 
     Raises StoreError.
     """
     view = await store.cluster()
     wanted = _Wanted(kind, key, status or "", view.now_s - age_s)
     mail = await _mail(store, view)
-    overdue = await overdue_conversations(store, view, process=kind)
-    ids = dict.fromkeys((*mail, *overdue))
-    found = [_entry(one, await _start(store, view, one), mail.get(one, []), overdue.get(one)) for one in ids]
-    open_ = sorted(filter(wanted.fits, found), key=_age)
-    resting = _Oldest(limit)
-    if wanted.status in ("", AT_REST):
-        async for id, first in _begun(store, view):
-            if id not in ids and wanted.fits(entry := _entry(id, first, [])):
-                resting.add(entry)
-    fitting = len(open_) + resting.count
-    return [*open_, *resting.entries()][:limit], max(0, fitting - limit), any(one.needs_a_person for one in open_)
+    found = [one for one in await _with_mail(store, view, mail) if wanted.fits(one)]
+    if wanted.status in ("", OVERDUE):
+        found += await _overdue(store, view, wanted, mail, limit + 1)
+    found.sort(key=_age)
+    needed = any(one.needs_a_person for one in found)
+    if wanted.status in ("", AT_REST) and len(found) <= limit:
+        async for entry in _resting(store, view, wanted, mail):
+            found.append(entry)
+            if len(found) > limit:
+                break
+    return ProcessPage(tuple(found[:limit]), len(found) > limit, needed)
 
 
 def _age(entry: ProcessEntry) -> tuple[float, str, str]:
     return entry.started_at_s, entry.kind, entry.key
 
 
-class _Oldest:
-    """Keeps those processes that started first, up to a limit."""
+async def _with_mail(store: OperatorStore, view: ClusterView, mail: _Mail) -> list[ProcessEntry]:
+    overdue = await overdue_among(store, view, mail.keys())
+    return [_entry(id, await _start(store, view, id), waiting, overdue.get(id)) for id, waiting in mail.items()]
 
-    def __init__(self, limit: int) -> None:
-        self.count = 0
-        self._limit = limit
-        self._kept: list[ProcessEntry] = []
 
-    def add(self, entry: ProcessEntry) -> None:
-        self.count += 1
-        self._kept.append(entry)
-        if len(self._kept) >= 2 * self._limit + _PAGE:
-            self._kept = self.entries()
+async def _overdue(
+    store: OperatorStore, view: ClusterView, wanted: _Wanted, known: Container[_Id], limit: int
+) -> list[ProcessEntry]:
+    found = list[ProcessEntry]()
+    async for one in overdue_conversations(store, view, process=wanted.kind):
+        if one.id not in known and wanted.fits(entry := _entry(one.id, None, [], one.record)):
+            found.append(entry)
+            if len(found) == limit:
+                break
+    return found
 
-    def entries(self) -> list[ProcessEntry]:
-        return sorted(self._kept, key=_age)[: self._limit]
+
+async def _resting(
+    store: OperatorStore, view: ClusterView, wanted: _Wanted, known: Container[_Id]
+) -> AsyncIterator[ProcessEntry]:
+    async for page in _begun(store, view, wanted.kind):
+        found = {id: _entry(id, first, []) for id, first in page if id not in known}
+        fitting = {id: entry for id, entry in found.items() if wanted.fits(entry)}
+        overdue = await overdue_among(store, view, fitting.keys())
+        for id, entry in fitting.items():
+            if id not in overdue:
+                yield entry
 
 
 def _starting(view: ClusterView) -> dict[str, list[Subscription]]:
@@ -158,49 +180,29 @@ async def _start(store: OperatorStore, view: ClusterView, id: _Id) -> HistoryRow
     return min(rows, key=lambda row: row.sent_at_s, default=None)
 
 
-async def _begun(store: OperatorStore, view: ClusterView) -> AsyncIterator[tuple[_Id, HistoryRow]]:
-    """Each process that was started, with the first that was handled of the events that start it."""
-    for process, subscriptions in _starting(view).items():
-        heads = [_Head(_handled(store, one)) for one in subscriptions]
-        while rows := [head.row for head in heads if await head.peek()]:
-            conversation = min(row.conversation for row in rows if row)
-            same = [row for head in heads for row in await head.take(conversation)]
-            yield (process, conversation), min(same, key=lambda row: row.sent_at_s)
-
-
-class _Head:
-    """Rows in the order of their conversations, looked at before they are taken."""
-
-    def __init__(self, rows: AsyncIterator[HistoryRow]) -> None:
-        self.row: HistoryRow | None = None
-        self._rows = rows
-
-    async def peek(self) -> bool:
-        """Whether there is another row, which `row` has then."""
-        if self.row is None:
-            self.row = await anext(self._rows, None)
-        return self.row is not None
-
-    async def take(self, conversation: bytes) -> list[HistoryRow]:
-        taken: list[HistoryRow] = []
-        while await self.peek() and self.row is not None and self.row.conversation == conversation:
-            taken.append(self.row)
-            self.row = None
-        return taken
-
-
-async def _handled(store: OperatorStore, one: Subscription) -> AsyncIterator[HistoryRow]:
-    after = (b"", b"")
-    while page := await store.handled_of(one.kind, one.event_type, limit=_PAGE, after=after):
+async def _begun(store: OperatorStore, view: ClusterView, process: str) -> AsyncIterator[list[tuple[_Id, HistoryRow]]]:
+    """Each process that was started, with the first that was handled of the events that start it, by conversation."""
+    names: dict[tuple[str, str], list[str]] = {}
+    for name, subscriptions in _starting(view).items():
+        for one in subscriptions if process in ("", name) else ():
+            names.setdefault((one.kind, one.event_type), []).append(name)
+    after, begun = (b"", b""), dict[_Id, HistoryRow]()
+    while page := await store.handled_of([*names], limit=_PAGE, after=after):
         after = (page[-1].conversation, page[-1].id)
         for row in page:
-            yield row
+            for name in names[row.kind, row.type]:
+                first = begun.setdefault((name, row.conversation), row)
+                begun[name, row.conversation] = min(first, row, key=lambda one: one.sent_at_s)
+        last = {id: row for id, row in begun.items() if row.conversation == after[0]}  # the next page may have more
+        yield [(id, row) for id, row in begun.items() if id not in last]
+        begun = last
+    yield [*begun.items()]
 
 
-async def _mail(store: OperatorStore, view: ClusterView) -> dict[_Id, list[tuple[MailRow, Envelope]]]:
+async def _mail(store: OperatorStore, view: ClusterView) -> _Mail:
     """What waits or is parked of each process."""
     rows = [row async for row in _all_mail(store)]
-    found: dict[_Id, list[tuple[MailRow, Envelope]]] = {}
+    found: _Mail = {}
     for row in rows:
         try:
             envelope = decode(row.envelope)

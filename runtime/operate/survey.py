@@ -15,6 +15,7 @@ from runtime.envelope import address_of, parse_address
 from runtime.errors import InvalidMessage
 from runtime.operate.stored_kinds import stored_kind
 from runtime.protos.saga_pb2 import SagaRecord
+from runtime.saga.deadline_summary import DEADLINE_STATUSES
 from runtime.saga.summary import SUSPENDED
 from runtime.store.port import OperatorStore
 from runtime.store.records import ClusterView, NodeRow
@@ -132,6 +133,7 @@ class Wanted:
         return SummaryFilter(
             kind=self.kind,
             statuses=(*told, *waiting),
+            not_statuses=DEADLINE_STATUSES,
             prefix=self.key,
             step=self.step,
             error=self.error,
@@ -223,6 +225,7 @@ async def saga_counts(
     if wrong := [status for status in statuses if status not in STATUSES or status == WAITS]:
         raise InvalidMessage(f"no saga tells that it is {wrong[0]!r}; counted are {', '.join(STATUSES[:-1])}")
     counts, kind = await store.summary_counts(), await stored_kind(store, kind)
+    counts = [one for one in counts if one[1] not in DEADLINE_STATUSES]
     return [one for one in counts if kind in ("", one[0]) and (not statuses or one[1] in statuses)]
 
 

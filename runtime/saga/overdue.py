@@ -19,6 +19,7 @@ from runtime.protos import durable_pb2
 from runtime.protos.choreography_pb2 import DeadlineRecord
 from runtime.saga.checks import check_condition
 from runtime.saga.deadline import Deadline
+from runtime.saga.deadline_summary import deadline_summary
 from runtime.saga.node import full_name
 from runtime.store.records import Outcome, Subscription
 
@@ -64,10 +65,10 @@ class DeadlineBehaviour:
         record.awaited.extend(full_name(one) for one in self.deadline.settled_by)
         if record.status != DeadlineRecord.NONE:
             record.status = DeadlineRecord.LATE if record.settled_at_s > record.due_at_s else DeadlineRecord.SETTLED
-            return Decision(ended=True)
+            return Decision(ended=True, summary=deadline_summary)
         record.status, record.start = DeadlineRecord.WATCHED, envelope.body
         timer = SetTimer(_TIMER, max(record.due_at_s, delivery.now_s), after_mail=True)
-        return Decision(timers=(timer,))
+        return Decision(timers=(timer,), summary=deadline_summary)
 
     def _fire(self, record: DeadlineRecord, delivery: Delivery) -> Decision:
         if record.status != DeadlineRecord.WATCHED:
@@ -81,7 +82,7 @@ class DeadlineBehaviour:
             f"{delivery.envelope.conversation.hex()}"
         )
         outgoing = () if command is None else (Outgoing(command),)
-        return Decision(outgoing, note=alarm, ended=True, alarm=alarm)
+        return Decision(outgoing, note=alarm, ended=True, alarm=alarm, summary=deadline_summary)
 
     def _command(self, record: DeadlineRecord) -> Message | None:
         """What is sent when it is overdue. Raises FinalError for what the author's function does wrong."""
@@ -109,7 +110,7 @@ def _settle(record: DeadlineRecord, delivery: Delivery) -> Decision:
     record.status = DeadlineRecord.LATE if is_late else DeadlineRecord.SETTLED
     record.settled_by, record.settled_at_s = delivery.envelope.type, sent_at_s
     record.ClearField("start")
-    return Decision(timers=(CancelTimer(_TIMER),), ended=True)
+    return Decision(timers=(CancelTimer(_TIMER),), ended=True, summary=deadline_summary)
 
 
 def _nothing(note: str) -> Decision:

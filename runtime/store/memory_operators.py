@@ -30,11 +30,11 @@ class MemoryOperators(MemoryMembers):
         self._posted: dict[tuple[bytes, bytes], None] = {}  # Mail that clients have posted and that waits.
         self._history: dict[bytes, dict[bytes, HistoryRow]] = {}  # by conversation, then id
 
-    async def handled_of(self, kind: str, type: str, *, limit: int, after: tuple[bytes, bytes]) -> list[HistoryRow]:
+    async def handled_of(
+        self, wanted: Sequence[tuple[str, str]], *, limit: int, after: tuple[bytes, bytes]
+    ) -> list[HistoryRow]:
         rows = [
-            row
-            for row in self._all_history()
-            if (row.kind, row.type) == (kind, type) and (row.conversation, row.id) > after
+            row for row in self._all_history() if (row.kind, row.type) in wanted and (row.conversation, row.id) > after
         ]
         return sorted(rows, key=lambda row: (row.conversation, row.id))[:limit]
 

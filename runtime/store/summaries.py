@@ -24,7 +24,7 @@ class ActorSummary:
     step: str  # Names of what is under way, with commas between them; cut where there are many.
     version: str  # Of its definition, as nodes say that they carry it.
     started_at_s: float
-    progressed_at_s: float
+    progressed_at_s: float  # Its last progress; of the deadline of a conversation, when that is due.
     error: str  # What went wrong last; cut where it is long.
 
 
@@ -67,6 +67,7 @@ class SummaryFilter:
 
     kind: str = ""
     statuses: tuple[str, ...] = ()  # One of these.
+    not_statuses: tuple[str, ...] = ()  # None of these.
     prefix: str = ""  # How the key begins.
     step: str = ""  # One of the names of what is under way.
     error: str = ""  # Part of the error. Letters from a to z may be capitals or not.
@@ -81,6 +82,7 @@ class SummaryFilter:
         return (
             self.kind in ("", row.kind)
             and (not self.statuses or told.status in self.statuses)
+            and told.status not in self.not_statuses
             and row.key.startswith(self.prefix)
             and (not self.step or f", {self.step}, " in f", {told.step}, ")
             and _small(self.error) in _small(told.error)

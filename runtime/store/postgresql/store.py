@@ -215,8 +215,11 @@ class PostgresqlStore(PostgresqlMembers):
     async def conversation(self, conversation: bytes) -> list[HistoryRow]:
         return await self._rows(history_row, "conversation", conversation)
 
-    async def handled_of(self, kind: str, type: str, *, limit: int, after: tuple[bytes, bytes]) -> list[HistoryRow]:
-        return await self._rows(history_row, "handled_of", kept(kind), kept(type), *after, limit)
+    async def handled_of(
+        self, wanted: Sequence[tuple[str, str]], *, limit: int, after: tuple[bytes, bytes]
+    ) -> list[HistoryRow]:
+        pairs = kept_column(f"{kind}/{type}" for kind, type in wanted)
+        return await self._rows(history_row, "handled_of", pairs, *after, limit)
 
     async def mail_of_conversation(self, conversation: bytes) -> list[MailRow]:
         return await self._rows(mail_row, "mail_of_conversation", conversation)

@@ -44,4 +44,5 @@ def _parameters(wanted: SummaryFilter) -> list[object]:
         wanted.started_by_s,
         None if wanted.not_carried is None else kept_column(wanted.not_carried),
         wanted.has_dead_letters,
+        kept_column(wanted.not_statuses),
     ]

@@ -22,8 +22,13 @@ class OperatorStore(TurnStore, ViewStore, Protocol):
         """What nodes have told that they are busy with, whether or not it still counts, by node and incarnation."""
         ...
 
-    async def handled_of(self, kind: str, type: str, *, limit: int, after: tuple[bytes, bytes]) -> list[HistoryRow]:
-        """What actors of a kind handled of one type, by (conversation, id), from behind this pair on. Reads it all."""
+    async def handled_of(
+        self, wanted: Sequence[tuple[str, str]], *, limit: int, after: tuple[bytes, bytes]
+    ) -> list[HistoryRow]:
+        """What was handled of these pairs of kind and type, by (conversation, id), from behind this pair on.
+
+        Reads all history from there on until the page is full.
+        """
         ...
 
     async def dead_letters(self, *, limit: int, after: ParkedPlace | None = None) -> list[MailRow]:

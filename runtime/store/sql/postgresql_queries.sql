@@ -147,7 +147,7 @@ order by id, kind, key, shard limit $5;
 
 -- name: handled_of
 select {history} from history
-where kind = $1 and type = $2 and (conversation, id) > ($3, $4) order by conversation, id limit $5;
+where kind || '/' || type = any($1::text[]) and (conversation, id) > ($2, $3) order by conversation, id limit $4;
 
 -- name: mail_with_key
 select distinct kind, shard from mail where key = $1 order by kind, shard;
@@ -342,7 +342,7 @@ select page.kind, page.key, page.shard, (
 from groups cross join lateral (
   select * from actors
   where actors.kind = groups.kind and actors.status = groups.status
-    and (progressed_at_s, actors.kind, key) > ($11::double precision, $12::text collate "C", $13::text collate "C")
+    and (progressed_at_s, actors.kind, key) > ($12::double precision, $13::text collate "C", $14::text collate "C")
     and progressed_at_s <= $6 and started_at_s <= $7 and starts_with(key, $3)
     and ($4 = '' or position(', ' || $4 || ', ' in ', ' || step || ', ') > 0)
     and ($5 = '' or position(lower($5 collate "C") in lower(error)) > 0)
@@ -351,10 +351,11 @@ from groups cross join lateral (
       select 1 from mail
       where mail.kind = actors.kind and mail.shard = actors.shard and mail.key = actors.key and mail.parked <> ''
     ))
-  order by progressed_at_s, key limit $10
+  order by progressed_at_s, key limit $11
 ) as page
 where ($1 = '' or groups.kind = $1) and (cardinality($2::text[]) = 0 or groups.status = any($2::text[]))
-order by progressed_at_s, page.kind, key limit $10;
+  and groups.status <> all($10::text[])
+order by progressed_at_s, page.kind, key limit $11;
 
 -- name: summaries_by_key
 -- The same, in an order in which nothing moves from page to page.
@@ -374,7 +375,7 @@ select page.kind, page.key, page.shard, (
 from groups cross join lateral (
   select * from actors
   where actors.kind = groups.kind and actors.status = groups.status
-    and (actors.kind, key) > ($11::text collate "C", $12::text collate "C")
+    and (actors.kind, key) > ($12::text collate "C", $13::text collate "C")
     and progressed_at_s <= $6 and started_at_s <= $7 and starts_with(key, $3)
     and ($4 = '' or position(', ' || $4 || ', ' in ', ' || step || ', ') > 0)
     and ($5 = '' or position(lower($5 collate "C") in lower(error)) > 0)
@@ -383,10 +384,11 @@ from groups cross join lateral (
       select 1 from mail
       where mail.kind = actors.kind and mail.shard = actors.shard and mail.key = actors.key and mail.parked <> ''
     ))
-  order by key limit $10
+  order by key limit $11
 ) as page
 where ($1 = '' or groups.kind = $1) and (cardinality($2::text[]) = 0 or groups.status = any($2::text[]))
-order by page.kind, key limit $10;
+  and groups.status <> all($10::text[])
+order by page.kind, key limit $11;
 
 -- name: summary_counts
 select kind, status, count(*) from actors where status is not null group by kind, status order by kind, status;

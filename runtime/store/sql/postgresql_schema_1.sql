@@ -41,7 +41,9 @@ create table actors (
   primary key (kind, key)
 ) with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.05);
 
-create index actors_due on actors (kind, shard, due_at_s) where due_at_s is not null;
+-- What sweepers and listings of timers read, in their order. The key is in it: a listing by the beginning of keys reads
+-- the rows that it shows, and no others.
+create index actors_due on actors (kind, shard, due_at_s, key) where due_at_s is not null;
 
 -- What listings read, in their order.
 create index actors_summary on actors (kind, status, progressed_at_s, key) where status is not null;

@@ -162,7 +162,9 @@ select {mail} from mail where parked <> '' and (id, kind, key, shard) > (?, ?, ?
 order by id, kind, key, shard limit ?;
 
 -- name: handled_of
-select {history} from history where kind = ? and type = ? and (conversation, id) > (?, ?) order by conversation, id limit ?;
+select {history} from history
+where kind || '/' || type in (select value from json_each(?)) and (conversation, id) > (?, ?)
+order by conversation, id limit ?;
 
 -- name: mail_with_key
 select distinct kind, shard from mail where key = ? order by kind, shard;

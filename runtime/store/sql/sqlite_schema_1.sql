@@ -29,7 +29,9 @@ create table actors (
   primary key (kind, key)
 ) strict;
 
-create index actors_due on actors (kind, shard, due_at_s) where due_at_s is not null;
+-- What sweepers and listings of timers read, in their order. The key is in it: a listing by the beginning of keys reads
+-- the rows that it shows, and no others.
+create index actors_due on actors (kind, shard, due_at_s, key) where due_at_s is not null;
 
 -- What listings read, in their order. Processes that stand alike and moved last lie together: a turn changes one page.
 create index actors_summary on actors (kind, status, progressed_at_s, key) where status is not null;

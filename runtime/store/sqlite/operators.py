@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
@@ -25,8 +26,11 @@ T = TypeVar("T")
 
 
 class SqliteOperators(SqliteMembers):
-    async def handled_of(self, kind: str, type: str, *, limit: int, after: tuple[bytes, bytes]) -> list[HistoryRow]:
-        return await self._rows(history_row, "handled_of", (kind, type, *after, limit))
+    async def handled_of(
+        self, wanted: Sequence[tuple[str, str]], *, limit: int, after: tuple[bytes, bytes]
+    ) -> list[HistoryRow]:
+        pairs = json.dumps([f"{kind}/{type}" for kind, type in wanted])
+        return await self._rows(history_row, "handled_of", (pairs, *after, limit))
 
     async def dead_letters(self, *, limit: int, after: ParkedPlace | None = None) -> list[MailRow]:
         place = after or _FIRST_PARKED

@@ -111,7 +111,8 @@ def _groups(connection: apsw.Connection) -> Iterator[tuple[str, str]]:
 
 
 def _is_wanted(wanted: SummaryFilter, kind: str, status: str) -> bool:
-    return wanted.kind in ("", kind) and (not wanted.statuses or status in wanted.statuses)
+    is_asked_for = not wanted.statuses or status in wanted.statuses
+    return wanted.kind in ("", kind) and is_asked_for and status not in wanted.not_statuses
 
 
 def _parameters(wanted: SummaryFilter) -> dict[str, object]:

@@ -2,8 +2,9 @@
 
     slices: pairs of kind and shard ──one cursor each──▶ merged, up to the limit ──▶ the rows
 
-The index holds a slice in the order of its instants, and the cursors are read only as far as the page goes. So a page
-costs what it shows, and one seek for each slice; the state of no other actor is read.
+The index holds a slice in the order of its instants and keys, and the cursors are read only as far as the page goes. So
+a page costs what it shows, and one seek for each slice. Where few keys fit, the cursors go on through the index, and
+the row of no other actor is read.
 """
 
 from __future__ import annotations

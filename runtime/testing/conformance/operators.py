@@ -29,9 +29,12 @@ class OperatorConformance(ConformanceBase):
             rows = [history_row(number, conversation=talk) for talk, number in ((1, 4), (1, 5), (2, 1), (3, 2))]
             others = (replace(rows[0], id=id_of(8), type="other"), replace(rows[0], id=id_of(9), kind="other"))
             await self.commit(store, *(Transition(history=(row,)) for row in [*others, *reversed(rows)]))
-            kind, type = rows[0].kind, rows[0].type
-            assert await store.handled_of(kind, type, limit=3, after=(b"", b"")) == rows[:3]
-            assert await store.handled_of(kind, type, limit=3, after=(rows[2].conversation, rows[2].id)) == rows[3:]
+            wanted = [(rows[0].kind, rows[0].type)]
+            assert await store.handled_of(wanted, limit=3, after=(b"", b"")) == rows[:3]
+            assert await store.handled_of(wanted, limit=3, after=(rows[2].conversation, rows[2].id)) == rows[3:]
+            both = [*wanted, (rows[0].kind, "other"), ("other", "other")]
+            assert await store.handled_of(both, limit=9, after=(b"", b"")) == [*rows[:2], others[0], *rows[2:]]
+            assert await store.handled_of([], limit=9, after=(b"", b"")) == []
 
     async def test_mail_of_a_conversation_is_found_wherever_it_waits(self) -> None:
         async with self.store() as store:

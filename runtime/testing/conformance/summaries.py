@@ -137,6 +137,8 @@ _CASES: tuple[tuple[SummaryFilter, list[str]], ...] = (
     (SummaryFilter(kind="trip"), ["JOB-1"]),
     (SummaryFilter(kind="nothing"), []),
     (SummaryFilter(statuses=("stuck", "completed", "nothing")), ["JOB-1", "job-3"]),
+    (SummaryFilter(not_statuses=("stuck", "completed")), ["JOB-2", "JOB-1"]),
+    (SummaryFilter(statuses=("stuck", "running"), not_statuses=("running",)), ["JOB-1"]),
     (SummaryFilter(prefix="JOB-"), ["JOB-1", "JOB-2", "JOB-1"]),
     (SummaryFilter(prefix="OB"), []),
     (SummaryFilter(prefix="JOB_"), []),

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from runtime.durable.residence.suspects import DEATHS
 from runtime.envelope import Address, address_of
+from runtime.protos.choreography_pb2 import DeadlineRecord
 from runtime.protos.durable_pb2 import Timers
 from runtime.protos.saga_pb2 import Exchange, SagaRecord, TaskRecord
 from runtime.saga.definition import Definition
@@ -48,6 +49,8 @@ class SagaRules:
 
     def broken(self, before: ActorRow | None, after: ActorRow, history: Sequence[HistoryRow] = ()) -> Broken:
         """The rules that the newer row breaks. It was committed with this history."""
+        if after.state_type == DeadlineRecord.DESCRIPTOR.full_name:
+            yield from _badly_told_deadline(after)
         if after.state_type != SagaRecord.DESCRIPTOR.full_name:
             return
         record = SagaRecord.FromString(after.state)
@@ -78,6 +81,15 @@ def _badly_told(where: str, record: SagaRecord, told: ActorSummary | None) -> Br
         yield "I11", f"{where} is {_status(record)}, and its row says {told}"
     elif (told.started_at_s, told.progressed_at_s) != (record.started_at_s, record.last_progress_at_s):
         yield "I11", f"{where} moved at {record.last_progress_at_s}, and its row says {told}"
+
+
+def _badly_told_deadline(after: ActorRow) -> Broken:
+    """A record to which nothing has come tells nothing."""
+    record, told = DeadlineRecord.FromString(after.state), after.summary
+    status, where = DeadlineRecord.Status.Name(record.status).lower(), address_of(*after.address)
+    says = ("none", 0.0) if told is None else (told.status, told.progressed_at_s)
+    if says != (status, record.due_at_s):
+        yield "I11", f"{where} is {status}, due at {record.due_at_s}, and its row says {told}"
 
 
 def _status(record: SagaRecord) -> str:

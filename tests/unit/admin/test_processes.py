@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 
 from runtime.admin.commands import admin
 from runtime.admin.session import Session
-from runtime.envelope import Envelope
+from runtime.envelope import Address, Envelope
 from runtime.protos.choreography_pb2 import DeadlineRecord
+from runtime.saga.deadline_summary import deadline_summary
 from runtime.store.memory import MemoryStore
 from runtime.store.records import ActorRow, HistoryRow, MailRow, Subscription
+from runtime.store.summaries import SummaryFilter, SummaryRow
 from tests.unit.operate.rows import actor, fill, history, id_of, mail, saga
 
 FLOW = "order-choreography"
@@ -100,16 +104,29 @@ def test_a_choreography_that_nobody_knows_is_named_as_such(shop: MemoryStore) ->
 def test_what_needs_a_person_is_an_exit_code_also_beyond_the_limit(shop: MemoryStore) -> None:
     assert run(shop, "processes").exit_code == 0
     done = run(shop, "processes", "--exit-code", "--limit", "1")
-    assert done.exit_code == 8 and "3 more fit, beyond --limit" in done.stderr
+    assert done.exit_code == 8 and "more fit, beyond --limit" in done.stderr
     assert run(shop, "processes", "--exit-code", "--status", "waiting").exit_code == 0
 
 
-def test_only_the_oldest_that_fit_are_kept_and_the_rest_are_counted(shop: MemoryStore) -> None:
-    many = [began(100 + number, f"OLD-{number:04}", sent_at_s=97.0 - number / 1e3) for number in range(1500)]
-    asyncio.run(fill(shop, *many))
+def test_the_history_is_read_until_a_page_of_those_at_rest_is_full(shop: MemoryStore) -> None:
+    many = [
+        began(100 + number, f"OLD-{number:04}", kind=kind) for number in range(1500) for kind in ("billing", "audit")
+    ]
+    asyncio.run(fill(shop, *(replace(row, id=id_of(9000 + place)) for place, row in enumerate(many))))
+    pages, handled_of = list[int](), shop.handled_of
+
+    async def counted(*arguments: Any, **named: Any) -> list[HistoryRow]:
+        page = await handled_of(*arguments, **named)
+        pages.append(len(page))
+        return page
+
+    shop.handled_of = counted  # type: ignore[method-assign]
     done = run(shop, "processes", "--json", "--status", "at rest", "--limit", "2")
-    assert [one["key"] for one in json.loads(done.stdout)] == ["OLD-1499", "OLD-1498"]
-    assert "1499 more fit" in done.stderr
+    assert [one["key"] for one in json.loads(done.stdout)] == ["ORD-1", "OLD-0000"]
+    assert "more fit" in done.stderr and len(pages) == 1
+    done = run(shop, "processes", "--json", "--status", "at rest", "--limit", "9999")
+    assert [one["key"] for one in json.loads(done.stdout)] == ["ORD-1", *(f"OLD-{number:04}" for number in range(1500))]
+    assert "more fit" not in done.stderr and len(pages) > 5
 
 
 @pytest.mark.parametrize("status", ["parked", "waiting"])
@@ -149,7 +166,7 @@ def kept(talk: int, **fields: object) -> ActorRow:
     record = DeadlineRecord(process=FLOW, started_at_s=98.0, awaited=["shop.OrderReadyToShip", "shop.OrderCancelled"])
     record.MergeFrom(DeadlineRecord(**fields))  # type: ignore[arg-type]
     row = actor(f"{FLOW}-deadline", id_of(talk).hex(), state_type="amends.DeadlineRecord", conversation=id_of(talk))
-    return replace(row, state=record.SerializeToString())
+    return replace(row, state=record.SerializeToString(), summary=deadline_summary(record, None))
 
 
 @pytest.fixture
@@ -198,15 +215,52 @@ def test_deadlines_of_a_choreography_that_is_not_wanted_are_not_read(
     timed: MemoryStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read = list[str]()
-    actors = timed.actors
+    summaries = timed.summaries
 
-    async def noted(kind: str, *, limit: int, after: str = "") -> list[ActorRow]:
-        read.append(kind)
-        return await actors(kind, limit=limit, after=after)
+    async def noted(wanted: SummaryFilter, **named: Any) -> list[SummaryRow]:
+        read.append(wanted.kind)
+        return await summaries(wanted, **named)
 
-    monkeypatch.setattr(timed, "actors", noted)
+    monkeypatch.setattr(timed, "summaries", noted)
     assert sorted(listed(timed, "--kind", FLOW, "--status", "overdue")) == ["OLD-6", "ORD-1", "ORD-3"]
     assert set(read) == {f"{FLOW}-deadline"}
     read.clear()
     run(timed, "processes", "--kind", "other")
     assert read == []
+
+
+def test_no_record_of_a_deadline_is_read_that_is_met_or_not_over(
+    timed: MemoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    many = [kept(100 + number, status=DeadlineRecord.SETTLED, due_at_s=99.0) for number in range(50)]
+    asyncio.run(fill(timed, *many))
+    loaded, load = list[str](), timed.load
+
+    async def noted(addresses: Sequence[Address]) -> list[ActorRow | None]:
+        loaded.extend(key for kind, key in addresses if kind.endswith("-deadline"))
+        return await load(addresses)
+
+    monkeypatch.setattr(timed, "load", noted)
+    assert "ORD-1" in listed(timed)
+    assert not {row.key for row in many} & set(loaded)
+
+
+def test_of_many_that_are_overdue_the_longest_overdue_are_shown_and_others_are_said_to_be(timed: MemoryStore) -> None:
+    asyncio.run(
+        fill(
+            timed,
+            *(
+                kept(300 + n, status=DeadlineRecord.OVERDUE, due_at_s=50.0 + n, started_by=f"sales/L-{n}")
+                for n in range(9)
+            ),
+        )
+    )
+    done = run(timed, "processes", "--json", "--status", "overdue", "--key", "L-", "--limit", "3", "--exit-code")
+    assert [one["key"] for one in json.loads(done.stdout)] == ["L-0", "L-1", "L-2"]
+    assert done.exit_code == 8 and "more fit" in done.stderr
+
+
+def test_deadlines_stand_in_no_listing_of_sagas(timed: MemoryStore) -> None:
+    assert {one["kind"] for one in json.loads(run(timed, "sagas", "--json").stdout)} == {"order-process"}
+    assert {one["kind"] for one in json.loads(run(timed, "sagas", "--count", "--json").stdout)} == {"order-process"}
+    assert "deadline" not in run(timed, "definitions").stdout

@@ -56,3 +56,18 @@ async def test_rows_are_found_by_an_index(open_store: OpenStore, sql: Any, name:
     assert not _READS_ALL.search(plan), plan
     for table, how in _INDEX_SCAN.findall(plan):
         assert "Index Cond" in how, f"all of the index of {table} is read:\n{plan}"
+
+
+async def test_timers_are_listed_by_key_from_an_index_that_has_the_keys(open_store: OpenStore, sql: Any) -> None:
+    await open_store()
+    plan = await plan_of(sql, "timed")
+    assert "Index Only Scan using actors_due" in plan
+    assert [line for line in plan.splitlines() if "starts_with(" in line and "key" in line], plan
+    assert not re.search(r"Seq Scan on actors", plan), plan
+
+
+@pytest.mark.parametrize("name", ["summaries_by_progress", "summaries_by_key"])
+async def test_what_actors_tell_of_themselves_is_listed_by_index(open_store: OpenStore, sql: Any, name: str) -> None:
+    await open_store()
+    plan = await plan_of(sql, name)
+    assert "using actors_summary" in plan and not re.search(r"Seq Scan on actors", plan), plan
