@@ -38,7 +38,13 @@ _SHARDS = 16
 _BATCH = 500
 _WITHIN_S = 3_600.0
 _LOOKS = 5
-_STEPS = ((_KEEPER, "OrderPlaced"), ("billing", "OrderPlaced"), ("warehouse", "OrderBilled"), ("sales", "LabelCreated"), ("mail", "OrderReady"))
+_STEPS = (
+    (_KEEPER, "OrderPlaced"),
+    ("billing", "OrderPlaced"),
+    ("warehouse", "OrderBilled"),
+    ("sales", "LabelCreated"),
+    ("mail", "OrderReady"),
+)
 
 
 @click.command(help=__doc__)

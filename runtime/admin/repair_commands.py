@@ -66,6 +66,8 @@ approve      what a --task asks a person for is approved; --digest says what was
 decline      it is not: the saga turns back
 move-timer   a --timer fires at another instant: --now, --at INSTANT or --in SECONDS
 cancel-timer a --timer does not fire: a reminder, the deadline, or the limit of an approval
+
+These two act on timers of services, too, and on the deadline of a conversation, whose KIND/KEY is as `timers` names it.
 """
 
 
@@ -140,7 +142,8 @@ def _say_preview(saga: str, act: str, seen: Preview, as_json: bool) -> None:
         click.echo(f"refused: {seen.refusal}")
         return
     click.echo(f"{saga}, at revision {seen.revision}: {seen.text}")
-    click.echo(f"status: {seen.before} -> {seen.after}")
+    if seen.after:
+        click.echo(f"status: {seen.before} -> {seen.after}")
     for move in seen.moves:
         click.echo(f"task {move.task}: {move.before or 'new'} -> {move.after}")
     for one in seen.sent:

@@ -19,6 +19,7 @@ from runtime.contracts import Contracts
 from runtime.errors import AmendsError, InvalidMessage, InvalidSettings, StoreBusy
 from runtime.observe.console import say_json
 from runtime.observe.signals import Ended, ended_by_signals, until_told
+from runtime.operate.act_refused import ActRefused
 from runtime.operate.copying import CopyRefused
 from runtime.operate.dead_letters import NotAwaited, NotFound, NotParked, StillNeeded
 from runtime.ports import Ports
@@ -51,7 +52,7 @@ class Session:
             raise _Ended(ended) from None
         except NotFound as error:
             raise _Missing(str(error)) from error
-        except (CopyRefused, NotAwaited, NotParked, StillNeeded) as error:
+        except (ActRefused, CopyRefused, NotAwaited, NotParked, StillNeeded) as error:
             raise _Refused(str(error)) from error
         except (InvalidMessage, InvalidSettings) as error:
             raise _BadInput(str(error)) from error

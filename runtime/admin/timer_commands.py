@@ -38,7 +38,7 @@ def list_timers(
 ) -> None:
     """Timers, the next due first: whose they are, and what each is for. Those of one actor stand together.
 
-    `repair move-timer` has one of a saga fire at another instant, and `repair cancel-timer` not at all.
+    `repair move-timer` has one fire at another instant, and `repair cancel-timer` not at all.
     """
     wanted = TimersWanted(kind=kind, key=key, before_s=before_s)
     page = session.run(lambda store: timers(store, wanted, limit=limit, after=timer_place_of(after) if after else None))

@@ -29,6 +29,7 @@ __all__ = [
     "Decision",
     "Delivery",
     "Lack",
+    "LetsTimersMove",
     "LooksUp",
     "MakeSummary",
     "Named",
@@ -231,6 +232,14 @@ class Named(Protocol):
     def name_of(self, type_: str, process: str) -> str:
         """The handler of messages of this type that belong to this process, as its author knows it: Payments.pay."""
         ...
+
+
+@runtime_checkable
+class LetsTimersMove(Protocol):
+    """A kind that needs none of its timers to go on: operators may move and cancel each. See turn/timer_act.py."""
+
+    @property
+    def lets_timers_move(self) -> bool: ...
 
 
 @runtime_checkable

@@ -232,6 +232,11 @@ class ServiceBehaviour:
         handled = {name for type_ in self._by_type for name in names_of(type_)}
         self.accepts = frozenset(handled) | {one.event_type for one in self.subscriptions}
 
+    @property
+    def lets_timers_move(self) -> bool:
+        """See LetsTimersMove."""
+        return True
+
     def given(self, provided: Provided) -> ServiceBehaviour:
         """The same for the services of one node, which share what is provided to them."""
         return ServiceBehaviour(self._service, self.reactions, provided) if self._service.needs else self

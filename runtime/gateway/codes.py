@@ -23,9 +23,9 @@ from runtime.errors import (
     StoreReplaced,
     StoreUnavailable,
 )
+from runtime.operate.act_refused import ActRefused
 from runtime.operate.dead_letters import NotAwaited, NotFound, NotParked, StillNeeded
 from runtime.operate.repair_runs import RunMoved
-from runtime.operate.repairs import ActRefused
 
 __all__ = ["CallFailed", "NotAllowed", "code_of", "told_to_clients"]
 

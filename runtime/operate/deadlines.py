@@ -18,7 +18,7 @@ from runtime.store.port import OperatorStore
 from runtime.store.records import ActorRow, ClusterView
 from runtime.store.summaries import SummaryFilter, SummaryPlace
 
-__all__ = ["KeptDeadline", "deadline_lines", "overdue_among", "overdue_conversations"]
+__all__ = ["StoredDeadline", "deadline_lines", "overdue_among", "overdue_conversations"]
 
 _TYPE = DeadlineRecord.DESCRIPTOR.full_name
 _PAGE = 100
@@ -26,7 +26,7 @@ _LONG_S = 10.0  # A timer that is due for so long has nobody who fires it.
 
 
 @dataclass(frozen=True, slots=True)
-class KeptDeadline:
+class StoredDeadline:
     """The deadline of one conversation, as what keeps it tells."""
 
     process: str
@@ -40,7 +40,7 @@ class KeptDeadline:
 
 async def overdue_conversations(
     store: OperatorStore, view: ClusterView, *, process: str = ""
-) -> AsyncIterator[KeptDeadline]:
+) -> AsyncIterator[StoredDeadline]:
     """Every conversation that is overdue; of this process alone, if one is named.
 
     Of each process come those that were said to be overdue, then those that nobody has said to be, and of both the
@@ -68,11 +68,11 @@ async def overdue_among(
 
 
 async def deadline_lines(store: OperatorStore, view: ClusterView, conversation: bytes) -> list[str]:
-    """What is worth knowing of the deadlines of one conversation, in words; none for those that were met in time."""
+    """What is worth knowing of the deadlines of one conversation, in words; none for those that were met."""
     keepers = _keepers(view)
     rows = await store.load([(kind, conversation.hex()) for _, kind in keepers]) if keepers else []
     records = [_record(row) for row in rows if row is not None]
-    return [_line(record, view.now_s) for record in records if record is not None and _is_open(record)]
+    return [_line(record, view.now_s) for record in records if record is not None and _is_awaited(record)]
 
 
 def _keepers(view: ClusterView) -> list[tuple[str, str]]:
@@ -82,7 +82,7 @@ def _keepers(view: ClusterView) -> list[tuple[str, str]]:
 
 async def _chosen(
     store: OperatorStore, view: ClusterView, process: str, wanted: SummaryFilter
-) -> AsyncIterator[KeptDeadline]:
+) -> AsyncIterator[StoredDeadline]:
     after: SummaryPlace | None = None
     while page := await store.summaries(wanted, limit=_PAGE, after=after):
         after = page[-1].place
@@ -91,14 +91,16 @@ async def _chosen(
                 yield one
 
 
-async def _read(store: OperatorStore, processes: Mapping[str, str], addresses: Sequence[Address]) -> list[KeptDeadline]:
+async def _read(
+    store: OperatorStore, processes: Mapping[str, str], addresses: Sequence[Address]
+) -> list[StoredDeadline]:
     """What is kept there; `processes` has the process of each kind."""
-    found = list[KeptDeadline]()
+    found = list[StoredDeadline]()
     for start in range(0, len(addresses), _PAGE):
         for row in await store.load(addresses[start : start + _PAGE]):
             record = None if row is None else _record(row)
             if row is not None and record is not None:
-                found.append(KeptDeadline(processes[row.kind], row.conversation, record))
+                found.append(StoredDeadline(processes[row.kind], row.conversation, record))
     return found
 
 
@@ -108,6 +110,10 @@ def _record(row: ActorRow) -> DeadlineRecord | None:
         return DeadlineRecord.FromString(row.state) if row.state_type == _TYPE else None
     except DecodeError:
         return None
+
+
+def _is_awaited(record: DeadlineRecord) -> bool:
+    return _is_open(record) or record.status == DeadlineRecord.UNLIMITED
 
 
 def _is_open(record: DeadlineRecord) -> bool:
@@ -121,6 +127,11 @@ def _is_overdue(record: DeadlineRecord, now_s: float) -> bool:
 
 def _line(record: DeadlineRecord, now_s: float) -> str:
     awaited = " or ".join(one.rpartition(".")[2] for one in record.awaited)
+    if record.status == DeadlineRecord.UNLIMITED:
+        return (
+            f"others, in its conversation: {awaited}, expected by {record.process} without a deadline, which was "
+            f"cancelled by {record.cancelled}"
+        )
     if _is_overdue(record, now_s):
         late = span(now_s - record.due_at_s)
         return f"others, in its conversation: {awaited}, overdue in {record.process} since {late} ago"

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from google.protobuf.message import DecodeError, Message
 
 from runtime.envelope import Address, Envelope, address_of, message_id
-from runtime.errors import AmendsError, InvalidMessage
+from runtime.errors import InvalidMessage
 from runtime.operate.dead_letters import NotFound, carry_out
 from runtime.operate.present_bounds import present_bounds
 from runtime.operate.stored_kinds import stored_address
+from runtime.operate.timer_acts import conversation_of, foretold, timed_row
 from runtime.ports import Clock
 from runtime.protos.saga_pb2 import RepairSaga, SagaRecord
 from runtime.saga.definition import Definition
@@ -25,7 +26,6 @@ from runtime.store.port import OperatorStore
 from runtime.store.records import ActorRow, MailRow, Outcome, Transition
 
 __all__ = [
-    "ActRefused",
     "Posted",
     "Result",
     "check_named",
@@ -42,16 +42,6 @@ _NAME_CHARS_MAX = 4_000  # of a path, which may have a key in it
 _LOOK_S = 0.1  # between two looks at whether the saga has handled the act
 
 Saga = tuple[ActorRow, SagaRecord]
-
-
-class ActRefused(AmendsError):
-    """The saga has refused an act: it moved meanwhile, or is in no state for it."""
-
-    def __init__(self, saga: Address, act: RepairSaga, reason: str) -> None:
-        super().__init__(f"{address_of(*saga)}: {reason}")
-        self.saga = saga
-        self.act = act
-        self.reason = reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,16 +76,22 @@ async def record_of(store: OperatorStore, saga: Address) -> Saga:
 def letter(saga: Saga, command: Message, who: str, at_s: float, what: str, id: bytes = b"") -> MailRow:
     """A message of an operator to a saga. `what` is part of its id: the same at the same instant is posted once."""
     row, record = saga
+    return _letter(row, record.conversation, row.kind, command, who, at_s, what, id)
+
+
+def _letter(
+    row: ActorRow, conversation: bytes, process: str, command: Message, who: str, at_s: float, what: str, id: bytes
+) -> MailRow:
     envelope = Envelope(
-        id=id or message_id(at_s, record.conversation, row.revision, what),
+        id=id or message_id(at_s, conversation, row.revision, what),
         kind=row.kind,
         key=row.key,
         type=command.DESCRIPTOR.full_name,
         body=command.SerializeToString(),
-        conversation=record.conversation,
+        conversation=conversation,
         sender=f"operator/{who}",
         sent_at_s=at_s,
-        process=row.kind,
+        process=process,
     )
     return MailRow(
         kind=row.kind,
@@ -114,11 +110,17 @@ def letter(saga: Saga, command: Message, who: str, at_s: float, what: str, id: b
 
 
 async def post(store: OperatorStore, saga: Address, act: RepairSaga, at_s: float) -> Posted:
-    """Post the act. The saga decides whether it is done. Raises NotFound, InvalidMessage, or StoreError."""
+    """Post the act. The saga, or who else has the timer, decides whether it is done.
+
+    Raises NotFound, InvalidMessage, ActRefused for a timer that no act can change, or StoreError.
+    """
     check_said(act)
-    found = await record_of(store, saga)
-    what = f"{RepairSaga.Act.Name(act.act)} {act.task} of {address_of(*saga)}"
-    mail = letter(found, act, act.who, at_s, what)
+    what = f"{RepairSaga.Act.Name(act.act)} {act.task}{act.timer} of {address_of(*saga)}"
+    row = await timed_row(store, saga, act)
+    if row is None:
+        mail = letter(await record_of(store, saga), act, act.who, at_s, what)
+    else:
+        mail = _letter(row, conversation_of(row, act), "", act, act.who, at_s, what, b"")
     await carry_out(store, Transition(mail=(mail,)))
     return Posted(saga, mail.conversation, mail.id)
 
@@ -130,6 +132,8 @@ async def result_of(store: OperatorStore, posted: Posted) -> Result | None:
         return None
     if handled.outcome is not Outcome.HANDLED:
         return Result(handled.error or handled.outcome.name.lower(), "")
+    if handled.error:
+        return Result("", handled.error)  # of a timer of no saga: its history says what was done
     _, record = await record_of(store, posted.saga)
     return Result("", record.repairs[-1].text if record.repairs else "")
 
@@ -172,6 +176,8 @@ async def look_ahead(
     Raises NotFound, InvalidMessage when it names no act or this build lacks the version of the saga, or StoreError.
     """
     check_named(act)
+    if (timed := await timed_row(store, saga, act)) is not None:
+        return foretold(timed, act, now_s)
     row, record = await record_of(store, saga)
     for definition in definitions:
         if definition.name == row.kind and definition.fingerprint == record.fingerprint:

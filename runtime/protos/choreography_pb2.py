@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!runtime/protos/choreography.proto\x12\x06\x61mends\"\xaf\x02\n\x0e\x44\x65\x61\x64lineRecord\x12-\n\x06status\x18\x01 \x01(\x0e\x32\x1d.amends.DeadlineRecord.Status\x12\x12\n\nstarted_by\x18\x02 \x01(\t\x12\x12\n\nstart_type\x18\x03 \x01(\t\x12\r\n\x05start\x18\x04 \x01(\x0c\x12\x14\n\x0cstarted_at_s\x18\x05 \x01(\x01\x12\x10\n\x08\x64ue_at_s\x18\x06 \x01(\x01\x12\x12\n\nsettled_by\x18\x07 \x01(\t\x12\x14\n\x0csettled_at_s\x18\x08 \x01(\x01\x12\x0f\n\x07process\x18\t \x01(\t\x12\x0f\n\x07\x61waited\x18\n \x03(\t\"C\n\x06Status\x12\x08\n\x04NONE\x10\x00\x12\x0b\n\x07WATCHED\x10\x01\x12\x0b\n\x07SETTLED\x10\x02\x12\x0b\n\x07OVERDUE\x10\x03\x12\x08\n\x04LATE\x10\x04\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!runtime/protos/choreography.proto\x12\x06\x61mends\"\xd1\x02\n\x0e\x44\x65\x61\x64lineRecord\x12-\n\x06status\x18\x01 \x01(\x0e\x32\x1d.amends.DeadlineRecord.Status\x12\x12\n\nstarted_by\x18\x02 \x01(\t\x12\x12\n\nstart_type\x18\x03 \x01(\t\x12\r\n\x05start\x18\x04 \x01(\x0c\x12\x14\n\x0cstarted_at_s\x18\x05 \x01(\x01\x12\x10\n\x08\x64ue_at_s\x18\x06 \x01(\x01\x12\x12\n\nsettled_by\x18\x07 \x01(\t\x12\x14\n\x0csettled_at_s\x18\x08 \x01(\x01\x12\x0f\n\x07process\x18\t \x01(\t\x12\x11\n\tcancelled\x18\x0b \x01(\t\x12\x0f\n\x07\x61waited\x18\n \x03(\t\"R\n\x06Status\x12\x08\n\x04NONE\x10\x00\x12\x0b\n\x07WATCHED\x10\x01\x12\x0b\n\x07SETTLED\x10\x02\x12\x0b\n\x07OVERDUE\x10\x03\x12\x08\n\x04LATE\x10\x04\x12\r\n\tUNLIMITED\x10\x05\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -32,7 +32,7 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'runtime.protos.choreography
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_DEADLINERECORD']._serialized_start=46
-  _globals['_DEADLINERECORD']._serialized_end=349
-  _globals['_DEADLINERECORD_STATUS']._serialized_start=282
-  _globals['_DEADLINERECORD_STATUS']._serialized_end=349
+  _globals['_DEADLINERECORD']._serialized_end=383
+  _globals['_DEADLINERECORD_STATUS']._serialized_start=301
+  _globals['_DEADLINERECORD_STATUS']._serialized_end=383
 # @@protoc_insertion_point(module_scope)

@@ -39,6 +39,8 @@ class DeadlineRecord(_message.Message):
         """its time is over, and no such event has come"""
         LATE: DeadlineRecord._Status.ValueType  # 4
         """such an event has come after its time"""
+        UNLIMITED: DeadlineRecord._Status.ValueType  # 5
+        """started, and an operator has cancelled the deadline"""
 
     class Status(_Status, metaclass=_StatusEnumTypeWrapper): ...
     NONE: DeadlineRecord.Status.ValueType  # 0
@@ -51,6 +53,8 @@ class DeadlineRecord(_message.Message):
     """its time is over, and no such event has come"""
     LATE: DeadlineRecord.Status.ValueType  # 4
     """such an event has come after its time"""
+    UNLIMITED: DeadlineRecord.Status.ValueType  # 5
+    """started, and an operator has cancelled the deadline"""
 
     STATUS_FIELD_NUMBER: _builtins.int
     STARTED_BY_FIELD_NUMBER: _builtins.int
@@ -61,6 +65,7 @@ class DeadlineRecord(_message.Message):
     SETTLED_BY_FIELD_NUMBER: _builtins.int
     SETTLED_AT_S_FIELD_NUMBER: _builtins.int
     PROCESS_FIELD_NUMBER: _builtins.int
+    CANCELLED_FIELD_NUMBER: _builtins.int
     AWAITED_FIELD_NUMBER: _builtins.int
     status: Global___DeadlineRecord.Status.ValueType
     started_by: _builtins.str
@@ -76,6 +81,8 @@ class DeadlineRecord(_message.Message):
     settled_at_s: _builtins.float
     process: _builtins.str
     """the choreography"""
+    cancelled: _builtins.str
+    """of UNLIMITED: who cancelled the deadline, and why"""
     @_builtins.property
     def awaited(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """full names of the events of which one meets the deadline"""
@@ -92,11 +99,12 @@ class DeadlineRecord(_message.Message):
         settled_by: _builtins.str = ...,
         settled_at_s: _builtins.float = ...,
         process: _builtins.str = ...,
+        cancelled: _builtins.str = ...,
         awaited: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["awaited", b"awaited", "due_at_s", b"due_at_s", "process", b"process", "settled_at_s", b"settled_at_s", "settled_by", b"settled_by", "start", b"start", "start_type", b"start_type", "started_at_s", b"started_at_s", "started_by", b"started_by", "status", b"status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["awaited", b"awaited", "cancelled", b"cancelled", "due_at_s", b"due_at_s", "process", b"process", "settled_at_s", b"settled_at_s", "settled_by", b"settled_by", "start", b"start", "start_type", b"start_type", "started_at_s", b"started_at_s", "started_by", b"started_by", "status", b"status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

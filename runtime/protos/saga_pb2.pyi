@@ -868,7 +868,7 @@ Global___HeldInput: _TypeAlias = HeldInput  # noqa: Y015
 
 @_typing.final
 class RepairSaga(_message.Message):
-    """An operator's act on one instance. It has no contract of its own: the sender names the saga's kind and key."""
+    """An operator's act on one instance; or on a timer of another actor, which knows MOVE_TIMER and CANCEL_TIMER. It has no contract of its own: the sender names the saga's kind and key."""
 
     DESCRIPTOR: _descriptor.Descriptor
 

@@ -22,6 +22,7 @@ _WORDS = {
     DeadlineRecord.SETTLED: "settled",
     DeadlineRecord.OVERDUE: OVERDUE,
     DeadlineRecord.LATE: "late",
+    DeadlineRecord.UNLIMITED: "unlimited",
 }
 
 DEADLINE_STATUSES = tuple(_WORDS.values())

@@ -2,6 +2,7 @@
 
     the event that starts it ──▶ NAME-deadline/CONVERSATION ──timer──▶ overdue: an alarm, and the command of on_overdue
     an event that settles it ──▶            "                          the timer is forgotten
+    an act of an operator    ──▶            "                          the timer is moved, or forgotten
 
 The actor hears by subscription, as every kind does, so the mail that it hears by is committed with the event. Its timer
 fires only when no such mail waits: a conversation that has been settled is never called overdue, however late its owner
@@ -13,10 +14,12 @@ from __future__ import annotations
 from google.protobuf.message import Message
 
 from runtime.durable.behaviour import CancelTimer, Decision, Delivery, Outgoing, RetryPolicy, SetTimer
+from runtime.durable.timer_acts import ACT, decide
 from runtime.errors import FinalError
 from runtime.failures import text_of
 from runtime.protos import durable_pb2
 from runtime.protos.choreography_pb2 import DeadlineRecord
+from runtime.protos.saga_pb2 import RepairSaga
 from runtime.saga.checks import check_condition
 from runtime.saga.deadline import Deadline
 from runtime.saga.deadline_summary import deadline_summary
@@ -42,13 +45,16 @@ class DeadlineBehaviour:
         self.process = deadline.process
         self._settling = {full_name(one) for one in deadline.settled_by}
         self.subscriptions = (_start(deadline), *(_settling(deadline, one) for one in deadline.settled_by))
-        self.accepts = frozenset((*(one.event_type for one in self.subscriptions), full_name(durable_pb2.TimerFired)))
+        own = (full_name(durable_pb2.TimerFired), ACT)
+        self.accepts = frozenset((*(one.event_type for one in self.subscriptions), *own))
 
     async def handle(self, state: Message, delivery: Delivery) -> Decision:
         """See Behaviour."""
         assert isinstance(state, DeadlineRecord)
         if delivery.envelope.timer:
             return self._fire(state, delivery)
+        if delivery.envelope.type == ACT:
+            return _act(state, delivery)
         if delivery.envelope.type in self._settling:
             return _settle(state, delivery)
         return self._begin(state, delivery)
@@ -111,6 +117,23 @@ def _settle(record: DeadlineRecord, delivery: Delivery) -> Decision:
     record.settled_by, record.settled_at_s = delivery.envelope.type, sent_at_s
     record.ClearField("start")
     return Decision(timers=(CancelTimer(_TIMER),), ended=True, summary=deadline_summary)
+
+
+def _act(record: DeadlineRecord, delivery: Delivery) -> Decision:
+    """What an operator decides of the deadline: it is at another instant, or there is none any more."""
+    act = delivery.message
+    assert isinstance(act, RepairSaga)
+    decided = decide(act, delivery.timers or {}, delivery.revision, delivery.now_s)
+    if decided.refusal:
+        return _nothing(decided.refusal)
+    if decided.due_at_s is None:
+        record.status, record.due_at_s = DeadlineRecord.UNLIMITED, 0.0
+        record.cancelled = f"{act.who}: {act.reason}"
+        record.ClearField("start")
+        return Decision(timers=(CancelTimer(_TIMER),), note=decided.text, summary=deadline_summary)
+    record.due_at_s = decided.due_at_s
+    timer = SetTimer(_TIMER, decided.due_at_s, after_mail=True)
+    return Decision(timers=(timer,), note=decided.text, summary=deadline_summary)
 
 
 def _nothing(note: str) -> Decision:

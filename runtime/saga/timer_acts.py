@@ -9,10 +9,11 @@ refusal names the act that does what is wanted. Of a limit that was cancelled, `
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import assert_never
 
 from runtime.durable.behaviour import CancelTimer, SetTimer
+from runtime.durable.timer_acts import badly_due, in_words
+from runtime.durable.timer_acts import due_at_s as moved_to_s
 from runtime.protos.saga_pb2 import RepairSaga, TaskRecord
 from runtime.saga.instance import Instance
 from runtime.saga.node import ApprovalDefinition
@@ -27,7 +28,6 @@ CANCELLABLE = (Purpose.REMINDER, Purpose.DEADLINE, Purpose.APPROVAL)
 """A saga goes on without these."""
 
 _NAMED_MAX = 20  # timers, in a refusal
-_YEAR_10000_S = 253_402_300_800.0  # no calendar goes further
 _LATER = "move-timer has it fire later, or now"
 
 
@@ -40,11 +40,7 @@ def refusal(saga: Instance, act: RepairSaga) -> str:
         return f"it waits for no timer {act.timer!r}; there are {_names(saga)}"
     if act.act == RepairSaga.CANCEL_TIMER:
         return "" if purpose in CANCELLABLE else _why_needed(purpose, act.timer)
-    if act.WhichOneof("due") is None:
-        return "say when it fires: at an instant, or in so many seconds, of which 0 is now"
-    given_s = act.in_s if act.HasField("in_s") else act.due_at_s
-    is_near = given_s >= 0 and _due_at_s(saga, act) < _YEAR_10000_S
-    return "" if is_near else f"{given_s:g} s is no instant at which a timer could fire"
+    return badly_due(act, saga.now_s)
 
 
 def carry_out(saga: Instance, act: RepairSaga) -> None:
@@ -54,7 +50,7 @@ def carry_out(saga: Instance, act: RepairSaga) -> None:
     if act.act == RepairSaga.CANCEL_TIMER:
         saga.timers.append(CancelTimer(timer))
     else:
-        due_at_s = _due_at_s(saga, act)
+        due_at_s = moved_to_s(act, saga.now_s)
         saga.timers.append(SetTimer(timer, due_at_s, after_mail=is_limit))
     task = task_of(saga.record, timer)
     if timer == DEADLINE:
@@ -70,13 +66,7 @@ def carry_out(saga: Instance, act: RepairSaga) -> None:
 
 def text(saga: Instance, act: RepairSaga) -> str:
     """What the act does, in words."""
-    named = f"timer {act.timer} ({_purpose(saga, act.timer)})"
-    if act.act == RepairSaga.CANCEL_TIMER:
-        return f"cancels {named}"
-    due_at_s = _due_at_s(saga, act)
-    if due_at_s <= saga.now_s:
-        return f"fires {named} now"
-    return f"moves {named} to {datetime.fromtimestamp(due_at_s, UTC).isoformat(timespec='seconds')}"
+    return in_words(act, f"timer {act.timer} ({_purpose(saga, act.timer)})", saga.now_s)
 
 
 def limit(saga: Instance, timer: str, declared: str, task: TaskRecord | None = None) -> str:
@@ -86,11 +76,6 @@ def limit(saga: Instance, timer: str, declared: str, task: TaskRecord | None = N
         if one.act == RepairSaga.MOVE_TIMER and one.timer == timer and is_last:
             return f"by the instant to which {one.who} moved its timer"
     return f"within {declared}"
-
-
-def _due_at_s(saga: Instance, act: RepairSaga) -> float:
-    """What is past is now."""
-    return saga.now_s + act.in_s if act.HasField("in_s") else max(act.due_at_s, saga.now_s)
 
 
 def _purpose(saga: Instance, timer: str) -> Purpose | None:

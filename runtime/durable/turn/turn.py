@@ -3,6 +3,7 @@
     activation ──messages, state──▶ Turn.run ──▶ Draft (pure record) ──▶ committer
                                       │
                                       ├─ guard       for an undo only: does it run?
+                                      ├─ timer_act   what an operator decides of a timer
                                       ├─ probe       what became of commands; answered here, by the runtime
                                       ├─ look_up     ... or by an outside system, which the service asks for it
                                       ├─ invocation  one run of a handler, which decides
@@ -21,7 +22,8 @@ from typing import cast
 
 from google.protobuf.message import Message
 
-from runtime.durable.behaviour import Decision, Delivery, MakeSummary
+from runtime.durable.behaviour import Decision, Delivery, LetsTimersMove, MakeSummary
+from runtime.durable.timer_acts import ACT
 from runtime.durable.turn import guard, invocation, look_up, unhandled
 from runtime.durable.turn.draft import Draft
 from runtime.durable.turn.invocation import invoke
@@ -29,12 +31,13 @@ from runtime.durable.turn.keeping import StateKeeper
 from runtime.durable.turn.lost import LostRuns, TurnLost
 from runtime.durable.turn.probe import PROBE, answer_probe
 from runtime.durable.turn.sends import Sends
+from runtime.durable.turn.timer_act import act_on_timer
 from runtime.durable.turn.turn_time import TurnTime
 from runtime.envelope import Envelope, timer_id
 from runtime.errors import FinalError, HandlerTimedOut, InvalidMessage, NotCarried
 from runtime.failpoints import Failpoint
 from runtime.failures import stack_of, text_of
-from runtime.protos import durable_pb2
+from runtime.protos import durable_pb2, saga_pb2
 from runtime.store.records import MailRow, Outcome
 
 __all__ = ["Turn"]
@@ -131,6 +134,9 @@ class Turn:
             message = self._kind.contracts.parse(envelope.type, envelope.body)
             if envelope.type == PROBE:
                 await self._probe(envelope, cast(durable_pb2.ProbeCommands, message), failed_before)
+                return
+            if envelope.type == ACT and isinstance(self._kind.behaviour, LetsTimersMove):
+                act_on_timer(self.draft, envelope, cast(saga_pb2.RepairSaga, message))
                 return
             if envelope.type not in self._kind.behaviour.accepts:
                 raise InvalidMessage(f"{self._kind.name} has no handler for {envelope.type}")

@@ -7,20 +7,23 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from runtime.envelope import address_of, parse_address
+from runtime.envelope import Address, address_of, parse_address
 from runtime.errors import InvalidMessage
 from runtime.gateway.desk.answers import refusal_of, run_answer
 from runtime.gateway.desk.histories import Histories
 from runtime.gateway.desk.known import RepairDesk
 from runtime.gateway.interceptors import Context, time_left_s
 from runtime.operate import dead_letters
-from runtime.operate.dead_letters import ParkedMail
+from runtime.operate.act_refused import ActRefused
+from runtime.operate.dead_letters import NotFound, ParkedMail
 from runtime.operate.letter_acts import discard_letter, replay_letter
 from runtime.operate.repair_runs import ITEMS_MAX, begin, carry_on, kept_run
-from runtime.operate.repairs import ActRefused, check_said, post_and_wait, record_of
+from runtime.operate.repairs import check_said, post_and_wait, record_of
+from runtime.operate.stored_kinds import stored_address
 from runtime.operate.survey import Wanted
 from runtime.protos import admin_pb2 as pb
 from runtime.protos import admin_pb2_grpc
+from runtime.protos.saga_pb2 import SagaRecord
 from runtime.saga.reasons import unsaid
 from runtime.store.port import OperatorStore
 
@@ -56,12 +59,20 @@ class DeskActs(admin_pb2_grpc.AdminServiceServicer):
         return pb.ActResponse(saga=request.saga, handled=result is not None, text="" if result is None else result.text)
 
     async def _tell_refusal(self, context: Context, request: pb.ActRequest, reason: str) -> None:
-        _, record = await record_of(self.desk.store, parse_address(request.saga))
+        record = await self._record_of(parse_address(request.saga))
         refusal = refusal_of(request.saga, request.act, reason, record)
         while refusal.ByteSize() > _CHANGES_BYTES_MAX and (refusal.changed or refusal.acts_meanwhile):
             del refusal.changed[len(refusal.changed) // 2 :]
             del refusal.acts_meanwhile[: (len(refusal.acts_meanwhile) + 1) // 2]
         context.set_trailing_metadata(((REFUSAL, refusal.SerializeToString()),))
+
+    async def _record_of(self, saga: Address) -> SagaRecord:
+        """Of an actor that is no saga, its revision alone."""
+        try:
+            return (await record_of(self.desk.store, saga))[1]
+        except NotFound:
+            (row,) = await self.desk.store.load([await stored_address(self.desk.store, saga)])
+            return SagaRecord(revision=row.revision if row is not None else 0)
 
     async def ReplayDeadLetter(self, request: pb.DeadLetterActRequest, context: Context) -> pb.DeadLetterActResponse:  # noqa: N802 - named by admin.proto
         return await self._act_on_letter(request, replay_letter)

@@ -19,7 +19,7 @@ from runtime.protos.lock_pb2 import LockRecord
 from runtime.protos.saga_pb2 import KeyRecord, RepairSaga, SagaRecord
 from runtime.saga.behaviour import SagaBehaviour
 from runtime.store.memory import MemoryStore
-from runtime.store.records import ActorRow
+from runtime.store.records import ActorRow, Subscription
 from runtime.testing.transcript import SagaTranscript
 from tests.unit.admin.test_repair import run
 from tests.unit.durable.local import LocalNode, in_virtual_time
@@ -193,3 +193,43 @@ def test_many_sagas_have_the_same_timer_moved(store: MemoryStore) -> None:
     assert done.exit_code == 9 and "2 left" in done.output, done.output
     letters = asyncio.run(store.mail_of_conversation(TALK))
     assert len(letters) == 2
+
+
+@pytest.mark.parametrize(
+    ("state_type", "reason"),
+    [(LockRecord, "Repair or cancel the saga that holds it"), (KeyRecord, "Say the event again once the saga waits")],
+)
+@pytest.mark.parametrize("more", [(), ("--preview", "--catalogue", "actors.catalogue:catalogue")])
+def test_a_timer_that_no_act_can_change_says_why_and_what_to_do_instead(
+    store: MemoryStore, state_type: type[LockRecord | KeyRecord], reason: str, more: tuple[str, ...]
+) -> None:
+    filled(store, actor("lock", state_type=state_type.DESCRIPTOR.full_name, timers=standing(expiry=5.0)))
+    done = run(store, "repair", "move-timer", "lock/ORD-1", "--reason", "x", "--timer", "expiry", "--now", *more)
+    assert done.exit_code == 5 and reason in done.output, done.output
+
+
+def test_a_timer_of_a_service_is_previewed_without_its_saga(store: MemoryStore) -> None:
+    filled(store, actor("sales", "S-1", state=order(), timers=standing(remind=500.0)))
+    act = ("repair", "cancel-timer", "sales/S-1", "--reason", "x", "--who", "ann", "--timer", "remind")
+    done = run(store, *act, "--preview", "--catalogue", "actors.catalogue:catalogue")
+    assert (done.exit_code, done.output.splitlines()) == (
+        0,
+        [
+            "sales/S-1, at revision 2: cancels timer remind, by ann: x",
+            "nothing is sent",
+            "nothing was done: leave --preview out, and say --expect 2",
+        ],
+    )
+    told = json.loads(run(store, *act, "--preview", "--catalogue", "actors.catalogue:catalogue", "--json").output)
+    assert (told["revision"], told["refusal"]) == (2, "")
+
+
+async def test_explain_says_of_a_deadline_that_was_cancelled_that_there_is_none(store: MemoryStore) -> None:
+    record = DeadlineRecord(status=DeadlineRecord.UNLIMITED, process="flow", awaited=["shop.Done"], cancelled="ann: x")
+    keeper = actor("flow-deadline", TALK.hex(), state_type="amends.DeadlineRecord", state=record.SerializeToString())
+    await store.subscribe([Subscription("shop.Begun", "flow-deadline", "", "flow", True)], kind="flow-deadline")
+    await fill(store, keeper, actor("sales", "S-1", state=order()))
+    (account,) = await accounts(store, CONTRACTS, "S-1")
+    assert any(
+        "Done, expected by flow without a deadline, which was cancelled by ann: x" in line for line in account.waits_for
+    )

@@ -7,9 +7,9 @@ import pytest
 
 from runtime.errors import AmendsError
 from runtime.gateway.codes import NotAllowed, code_of, told_to_clients
+from runtime.operate.act_refused import ActRefused
 from runtime.operate.dead_letters import NotAwaited, NotFound, NotParked, StillNeeded
 from runtime.operate.repair_runs import RunMoved
-from runtime.operate.repairs import ActRefused
 from runtime.protos.saga_pb2 import RepairSaga
 
 Code = grpc.StatusCode

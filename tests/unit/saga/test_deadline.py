@@ -21,7 +21,8 @@ from runtime.durations import minutes
 from runtime.envelope import Envelope
 from runtime.errors import FinalError, InvalidDefinition
 from runtime.protos.choreography_pb2 import DeadlineRecord
-from runtime.protos.durable_pb2 import TimerFired
+from runtime.protos.durable_pb2 import Timer, TimerFired
+from runtime.protos.saga_pb2 import RepairSaga
 from runtime.saga.choreography import Choreography
 from runtime.saga.deadline import Deadline
 from runtime.saga.on import on
@@ -173,6 +174,12 @@ class KeptDeadline:
         envelope = Envelope(bytes(16), "timed-deadline", "00", "amends.TimerFired", b"", b"\0", timer="deadline")
         return await self._handle(envelope, fired, at_s)
 
+    async def is_told(self, act: RepairSaga, at_s: float, *, is_timed: bool = True) -> Decision:
+        envelope = Envelope(bytes(16), "timed-deadline", "00", "amends.RepairSaga", b"", b"\0")
+        timers = {"deadline": Timer(name="deadline", due_at_s=self.record.due_at_s)} if is_timed else {}
+        delivery = Delivery(envelope, act, at_s, 0, 1, lambda *_: bytes(16), timers=timers)
+        return await self.behaviour.handle(self.record, delivery)
+
     async def _handle(self, envelope: Envelope, message: Any, at_s: float) -> Decision:
         return await self.behaviour.handle(self.record, Delivery(envelope, message, at_s, 0, 1, lambda *_: bytes(16)))
 
@@ -266,3 +273,59 @@ async def test_a_function_that_fails_is_told_and_tried_again_later(function: Any
     with pytest.raises(FinalError, match=complaint):
         await kept.fires(130.0)
     assert kept.behaviour.retries.timer_pause_s == 60.0 and kept.status == "WATCHED"
+
+
+# --- as operators move it ---
+
+
+def act_of(act: RepairSaga.Act.ValueType, **more: Any) -> RepairSaga:
+    return RepairSaga(act=act, timer="deadline", who="ann", reason="the depot is closed", **more)
+
+
+async def test_a_deadline_that_an_operator_moves_is_met_or_missed_by_the_new_instant() -> None:
+    kept = KeptDeadline()
+    await kept.hears(PLACED, 100.0)
+    decision = await kept.is_told(act_of(RepairSaga.MOVE_TIMER, due_at_s=500.0), 120.0)
+    assert decision.timers == (SetTimer("deadline", 500.0, after_mail=True),)
+    assert decision.note == "moves timer deadline to 1970-01-01T00:08:20+00:00, by ann: the depot is closed"
+    assert (kept.status, kept.record.due_at_s) == ("WATCHED", 500.0)
+    await kept.hears(PaymentDeclined(), 400.0)
+    assert kept.status == "SETTLED"
+
+
+async def test_a_deadline_that_an_operator_cancels_is_missed_by_nothing() -> None:
+    kept = KeptDeadline()
+    await kept.hears(PLACED, 100.0)
+    decision = await kept.is_told(act_of(RepairSaga.CANCEL_TIMER), 120.0)
+    assert decision.timers == (CancelTimer("deadline"),) and decision.outcome is Outcome.HANDLED
+    assert (kept.status, kept.record.cancelled) == ("UNLIMITED", "ann: the depot is closed")
+    await kept.hears(PaymentDeclined(), 9_999.0)
+    assert kept.status == "SETTLED", "what comes at any time is in time"
+
+
+async def test_a_deadline_that_is_over_or_met_is_moved_no_more() -> None:
+    kept = KeptDeadline()
+    await kept.hears(PLACED, 100.0)
+    await kept.fires(130.0)
+    decision = await kept.is_told(act_of(RepairSaga.MOVE_TIMER, in_s=5.0), 140.0, is_timed=False)
+    assert decision.outcome is Outcome.IGNORED and "it waits for no timer 'deadline'; there are none" in decision.note
+    assert (decision.timers, kept.status) == ((), "OVERDUE")
+
+
+async def test_the_columns_of_a_deadline_say_how_it_stands() -> None:
+    kept, seen = KeptDeadline(), list[tuple[str, float, float]]()
+
+    def note(decision: Decision) -> None:
+        assert decision.summary is not None
+        told = decision.summary(kept.record, None)
+        assert told is not None
+        seen.append((told.status, told.started_at_s, told.progressed_at_s))
+
+    note(await kept.hears(PLACED, 100.0))
+    note(await kept.is_told(act_of(RepairSaga.MOVE_TIMER, due_at_s=500.0), 120.0))
+    note(await kept.fires(500.0))
+    note(await kept.hears(PaymentDeclined(), 600.0))
+    assert seen == [(word, 100.0, due_at_s) for word, due_at_s in (("watched", 130.0), *LATER)]
+
+
+LATER = (("watched", 500.0), ("overdue", 500.0), ("late", 500.0))
