@@ -25,6 +25,7 @@ __all__ = [
     "check_size",
     "content_of",
     "decode",
+    "id_head",
     "is_instant",
     "message_id",
     "parse_address",
@@ -220,7 +221,12 @@ def message_id(sent_at_s: float, cause: bytes, position: int, destination: str, 
     store. If it decides otherwise, since the store has lost what it decided before, nobody takes one for the other.
     """
     made_of = b"%b|%d|%b|" % (cause, position, destination.encode()) + content
-    return int(sent_at_s * 1000).to_bytes(6, "big") + hashlib.blake2b(made_of, digest_size=10).digest()
+    return id_head(sent_at_s) + hashlib.blake2b(made_of, digest_size=10).digest()
+
+
+def id_head(sent_at_s: float) -> bytes:
+    """With which 6 bytes the ids begin of all messages whose cause was sent at this instant."""
+    return int(sent_at_s * 1000).to_bytes(6, "big")
 
 
 def timer_id(address: Address, timer: durable_pb2.Timer) -> bytes:

@@ -13,14 +13,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from google.protobuf.message import DecodeError
-
+from runtime.durable.caused import readable_came_of
 from runtime.durable.client import CommandOptions
 from runtime.durable.command_ids import ID_BYTES
 from runtime.durable.kind import Subscribers
 from runtime.envelope import Envelope, address_of, decode
 from runtime.errors import CannotJoin, InvalidMessage
-from runtime.protos.durable_pb2 import CausedList
 from runtime.store.port import TurnStore
 from runtime.store.records import HistoryRow, MailRow
 
@@ -81,7 +79,7 @@ class Joining:
         rows = await self._store.conversation(command.conversation)
         if command.id in {*(row.id for row in mail), *(row.id for row in rows)}:
             return
-        begun = {one for row in rows if (one := _caused(row).begun)}
+        begun = {one for row in rows if (one := readable_came_of(row).begun)}
         for one in sorted((begun | {_process(row) for row in mail}) - {""}):
             is_open = one in self._subscribers.choreographies
             cure = (
@@ -96,7 +94,7 @@ class Joining:
             return
         self._check_process(command, mail, rows)
         for row in rows:
-            if settled := _caused(row).settled:
+            if settled := readable_came_of(row).settled:
                 raise CannotJoin(
                     f"the conversation {command.conversation.hex()} of {command.process} has ended: "
                     f"{address_of(row.kind, row.key)} has said {settled[0]}. Nothing was sent; begin another one"
@@ -104,7 +102,7 @@ class Joining:
 
     def _check_process(self, command: Envelope, mail: Sequence[MailRow], rows: Sequence[HistoryRow]) -> None:
         wanted, talk = command.process, f"the conversation {command.conversation.hex()}"
-        begun = {one for row in rows if (one := _caused(row).begun)}
+        begun = {one for row in rows if (one := readable_came_of(row).begun)}
         under_way = {_process(row) for row in mail}
         if wanted in begun or wanted in under_way:
             return
@@ -124,13 +122,6 @@ class Joining:
             f"nothing is known of {talk}: give that of the outcome which began it. One in which nothing has happened "
             "for as long as the retention is forgotten"
         )
-
-
-def _caused(row: HistoryRow) -> CausedList:
-    try:
-        return CausedList.FromString(row.caused)
-    except DecodeError:
-        return CausedList()
 
 
 def _process(row: MailRow) -> str:

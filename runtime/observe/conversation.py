@@ -11,14 +11,13 @@ pure; who reads the store calls `read_conversation`.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from graphlib import CycleError, TopologicalSorter
 
-from google.protobuf.message import DecodeError
-
+from runtime.durable.caused import readable_came_of
 from runtime.envelope import Envelope, address_of, decode
 from runtime.errors import InvalidMessage
 from runtime.protos import durable_pb2
@@ -114,7 +113,7 @@ async def read_conversation(store: OperatorStore, id: bytes) -> Conversation:
     history = await store.conversation(id)
     mail = await store.mail_of_conversation(id)
     known = {row.id for row in history} | {row.id for row in mail}
-    missing = [caused.id for row in history for caused in _caused(row) if caused.id not in known]
+    missing = [caused.id for row in history for caused in readable_came_of(row).caused if caused.id not in known]
     moved = await store.handled([(id, one) for one in missing]) if missing else []
     return conversation_of(id, [*history, *(row for row in moved if row is not None)], mail)
 
@@ -125,14 +124,14 @@ def conversation_of(id: bytes, history: Iterable[HistoryRow], mail: Iterable[Mai
     found: dict[bytes, TracedMessage] = {row.id: _waiting(row) for row in mail}
     found.update((row.id, _handled(row)) for row in rows)
     for row in rows:
-        for caused in _caused(row):
+        for caused in readable_came_of(row).caused:
             if caused.id not in found:
                 found[caused.id] = _elsewhere(row, caused)
     return Conversation(id, tuple(_by_cause(found)))
 
 
 def _handled(row: HistoryRow) -> TracedMessage:
-    unheard = tuple(_came_of(row).unheard)
+    unheard = tuple(readable_came_of(row).unheard)
     deaf = f"nobody listens: {', '.join(name.rpartition('.')[2] for name in unheard)}" if unheard else ""
     return TracedMessage(
         id=row.id,
@@ -193,17 +192,6 @@ def _readable(row: MailRow) -> Envelope | None:
         return decode(row.envelope)
     except InvalidMessage:
         return None
-
-
-def _caused(row: HistoryRow) -> Sequence[durable_pb2.Caused]:
-    return _came_of(row).caused
-
-
-def _came_of(row: HistoryRow) -> durable_pb2.CausedList:
-    try:
-        return durable_pb2.CausedList.FromString(row.caused)
-    except DecodeError:
-        return durable_pb2.CausedList()
 
 
 def _by_cause(found: Mapping[bytes, TracedMessage]) -> Iterator[TracedMessage]:

@@ -15,13 +15,14 @@ from google.protobuf.message import DecodeError, Message
 
 from runtime.contracts import Contracts
 from runtime.durable.behaviour import CancelTimer, SetTimer
+from runtime.durable.caused import readable_came_of
 from runtime.envelope import Address, Envelope, address_of
 from runtime.errors import AmendsError
 from runtime.observe.conversation import Conversation, TracedMessage, read_conversation
 from runtime.operate.dead_letters import NotFound
 from runtime.operate.present_bounds import present_bounds
 from runtime.operate.stored_kinds import stored_address
-from runtime.protos.durable_pb2 import CausedList, KeptInput, TimerFired
+from runtime.protos.durable_pb2 import KeptInput, TimerFired
 from runtime.protos.lock_pb2 import DeadlockSearch
 from runtime.protos.saga_pb2 import CancelSaga, EventCame, SagaRecord
 from runtime.saga.behaviour import SagaBehaviour
@@ -108,7 +109,7 @@ async def read_history(
         rows += [one async for one in _from_elsewhere(store, address) if one.id not in known]
     talk = await read_conversation(store, row.conversation)
     found = {one.id: one for one in talk.messages}
-    rows.sort(key=lambda one: (one.revision, _caused(one).input.number))
+    rows.sort(key=lambda one: (one.revision, readable_came_of(one).input.number))
     entries = [_entry(number, one, contracts, found) for number, one in enumerate(rows, 1)]
     behaviour = behaviours.get(row.kind)
     entries, untold = _replayed(entries, row, last, behaviour, await present_bounds(store))
@@ -129,7 +130,7 @@ async def _from_elsewhere(store: OperatorStore, address: Address) -> AsyncIterat
 
 
 def _entry(number: int, row: HistoryRow, contracts: Contracts, found: Mapping[bytes, TracedMessage]) -> HistoryEntry:
-    sent = tuple(found[one.id] for one in _caused(row).caused if one.id in found)
+    sent = tuple(found[one.id] for one in readable_came_of(row).caused if one.id in found)
     return HistoryEntry(number, row, _message(row, contracts), sent)
 
 
@@ -144,15 +145,8 @@ def _message(row: HistoryRow, contracts: Contracts) -> Message | None:
 
 
 def _kept(row: HistoryRow) -> KeptInput | None:
-    caused = _caused(row)
+    caused = readable_came_of(row)
     return caused.input if caused.HasField("input") else None
-
-
-def _caused(row: HistoryRow) -> CausedList:
-    try:
-        return CausedList.FromString(row.caused)
-    except DecodeError:
-        return CausedList()
 
 
 def _replayed(
@@ -209,7 +203,7 @@ def _given(row: HistoryRow, message: Message) -> KeptMessage:
         in_reply_to=row.cause if is_answer else b"",
         timer=message.name if isinstance(message, TimerFired) else "",
     )
-    return KeptMessage(message, envelope, row.handled_at_s, row.outcome, tuple(_caused(row).caused))
+    return KeptMessage(message, envelope, row.handled_at_s, row.outcome, tuple(readable_came_of(row).caused))
 
 
 def _why_unknown(row: HistoryRow) -> str:

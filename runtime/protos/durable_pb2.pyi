@@ -94,7 +94,9 @@ Global___Timers: _TypeAlias = Timers  # noqa: Y015
 
 @_typing.final
 class Caused(_message.Message):
-    """What one handled message sent: kept in its row of history."""
+    """What one handled message sent: kept in its row of history, without what that row tells. runtime/durable/caused.py
+    leaves it out, and puts it back for all who read.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -102,9 +104,11 @@ class Caused(_message.Message):
     ADDRESS_FIELD_NUMBER: _builtins.int
     TYPE_FIELD_NUMBER: _builtins.int
     id: _builtins.bytes
+    """10 bytes: its first 6 are the ms at which the row's message was sent"""
     address: _builtins.str
-    """kind/key it went to"""
+    """kind/key it went to; empty: the row's sender; `billing/`: the actor of it with the row's key"""
     type: _builtins.str
+    """`.OrderBilled`: in the package of the type of the row's message"""
     def __init__(
         self,
         *,

@@ -150,7 +150,7 @@ class HistoryRow:
     sender: str
     cause: bytes
     sent_at_s: float
-    caused: bytes  # encoded amends.CausedList: the messages it sent
+    caused: bytes  # encoded amends.CausedList: the messages it sent, without what this row tells
 
 
 @record(frozen=True, slots=True)

@@ -30,12 +30,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import Enum, auto
 
+from runtime.durable.caused import came_of
 from runtime.durable.turn.draft import Draft
 from runtime.durable.turn.sends import Sends
 from runtime.envelope import Envelope, decode
 from runtime.errors import FinalError
 from runtime.failpoints import Failpoint
-from runtime.protos.durable_pb2 import CausedList, Undone
+from runtime.protos.durable_pb2 import Undone
 from runtime.store.port import TurnStore
 from runtime.store.records import HistoryRow, MailRow, Outcome
 
@@ -216,7 +217,7 @@ def refusal_in(row: HistoryRow, undo: Envelope) -> str:
 
 def _told(row: HistoryRow, undo: Envelope) -> list[str]:
     """Types of what the handling of this message told who asks."""
-    caused = CausedList.FromString(row.caused).caused
+    caused = came_of(row).caused
     return [one.type for one in caused if not undo.reply_to or one.address in ("", undo.reply_to)]
 
 

@@ -13,10 +13,11 @@ The author's class never sees a probe: the guard's own memory is the history, wh
 
 from __future__ import annotations
 
+from runtime.durable.caused import came_of
 from runtime.durable.turn.draft import Draft
 from runtime.durable.turn.sends import Sends
 from runtime.envelope import Envelope, decode, parse_address, shard_of
-from runtime.protos.durable_pb2 import CausedList, CommandsProbed, ProbeCommands, ProbedAnswer, ProbedCommand
+from runtime.protos.durable_pb2 import CommandsProbed, ProbeCommands, ProbedAnswer, ProbedCommand
 from runtime.store.records import HistoryRow, Outcome
 
 __all__ = ["PROBE", "answer_probe"]
@@ -64,7 +65,7 @@ async def _of_handled(draft: Draft, probe: Envelope, row: HistoryRow) -> ProbedC
         return ProbedCommand(command=row.id, finding=ProbedCommand.ABSENT)
     if row.outcome is Outcome.FAULTED:
         return ProbedCommand(command=row.id, reason=f"it was given up: {row.error}")
-    told = [one for one in CausedList.FromString(row.caused).caused if one.address == probe.reply_to]
+    told = [one for one in came_of(row).caused if one.address == probe.reply_to]
     answers = [ProbedAnswer(type=one.type, body=await _body_of(draft, probe, one.id)) for one in told]
     return ProbedCommand(command=row.id, finding=ProbedCommand.HANDLED, answers=answers)
 
@@ -79,5 +80,5 @@ async def _body_of(draft: Draft, probe: Envelope, id: bytes) -> bytes | None:
     if waits is not None:
         return decode(waits.envelope).body
     (row,) = await store.handled([(probe.conversation, id)])
-    kept = None if row is None else CausedList.FromString(row.caused)
+    kept = None if row is None else came_of(row)
     return kept.input.body if kept is not None and kept.HasField("input") and not kept.input.left_out else None

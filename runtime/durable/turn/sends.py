@@ -11,6 +11,7 @@ from google.protobuf.message import Message
 
 from runtime.contracts import Contract
 from runtime.durable.behaviour import CancelTimer, Decision, Outgoing, SetTimer
+from runtime.durable.caused import note_caused
 from runtime.durable.kind import key_for
 from runtime.durable.turn.draft import SENT_MAX, ClientAnswer, Draft
 from runtime.durable.turn.kept_input import keep_input
@@ -163,8 +164,7 @@ class Sends:
         caused = durable_pb2.CausedList(unheard=self._unheard, begun=begun, settled=self._settled)
         if keeps_input:
             keep_input(caused.input, self._cause, len(self._draft.history))
-        for envelope in self.sent:  # Added in place: a message that is made first would be copied by way of its bytes.
-            caused.caused.add(id=envelope.id, address=address_of(envelope.kind, envelope.key), type=envelope.type)
+        note_caused(caused, self._cause, self.sent)
         return caused.SerializeToString()
 
     def _take(self, outgoing: Outgoing) -> None:

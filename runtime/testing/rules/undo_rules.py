@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from runtime.durable.caused import came_of
 from runtime.envelope import Envelope
 from runtime.protos import durable_pb2
 from runtime.store.records import HistoryRow, Outcome
@@ -64,4 +65,4 @@ def _refusal(undo: Envelope, do: HistoryRow) -> str:
 
 
 def _answers(row: HistoryRow) -> Iterable[durable_pb2.Caused]:
-    return durable_pb2.CausedList.FromString(row.caused).caused
+    return came_of(row).caused

@@ -18,7 +18,7 @@ TIMERS = (
     Mutant(
         "ended-conversation-joined",
         "A command from outside joins the conversation of a choreography that has ended.",
-        (Edit(Joining._check_conversation, "if settled := _caused(row).settled:", "if settled := ():"),),
+        (Edit(Joining._check_conversation, "if settled := readable_came_of(row).settled:", "if settled := ():"),),
         workload="deadlines",
     ),
     Mutant(

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from runtime.durable.caused import came_of
 from runtime.envelope import Address, Envelope
-from runtime.protos.durable_pb2 import CausedList
 from runtime.protos.saga_pb2 import SagaRecord
 from runtime.store.records import ActorRow, HistoryRow, Outcome
 from runtime.testing.rules.ledger import Ledger
@@ -39,7 +39,7 @@ class DeedCommand:
         """Whether it took effect, and its answer was not "not finished yet"."""
         if self.handled is None or not self.took_effect:
             return False
-        return all(one.type not in _BUSY for one in CausedList.FromString(self.handled.caused).caused)
+        return all(one.type not in _BUSY for one in came_of(self.handled).caused)
 
     @property
     def was_given_up(self) -> bool:

@@ -15,8 +15,8 @@ from typing import Any
 
 from google.protobuf.message import Message
 
+from runtime.durable.caused import came_of
 from runtime.envelope import Envelope, address_of
-from runtime.protos.durable_pb2 import CausedList
 from runtime.protos.lock_pb2 import AcquireLock, LockGranted, LockLost, LockRecord, ReleaseLock
 from runtime.protos.saga_pb2 import SagaRecord
 from runtime.saga.lock import Lock
@@ -90,7 +90,7 @@ class _Key:
     waiting: dict[Claim, int] = field(default_factory=dict)
 
     def turn(self, revision: int, rows: Iterable[HistoryRow]) -> Iterator[str]:
-        caused = [one for row in rows for one in CausedList.FromString(row.caused).caused]
+        caused = [one for row in rows for one in came_of(row).caused]
         asked = [self._asked(row.id) for row in rows if row.type == _ASKED]
         released = [self._released(row) for row in rows if row.type == _RELEASED]
         granted = [self._granted(one.id) for one in caused if one.type == _GRANTED]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from runtime.protos import durable_pb2
+from runtime.durable.caused import came_of
 from runtime.protos.saga_pb2 import SagaRecord
 from runtime.store.records import Outcome
 from runtime.testing.rules.ledger import Violation
@@ -97,7 +97,7 @@ def _owes(evidence: Evidence, plan: SagaPlan, deed: Deed, index: int) -> bool:
 def _answered_with(do: DeedCommand, type: str) -> bool:
     if do.handled is None or do.handled.outcome is not Outcome.HANDLED:
         return False
-    return any(one.type == type for one in durable_pb2.CausedList.FromString(do.handled.caused).caused)
+    return any(one.type == type for one in came_of(do.handled).caused)
 
 
 def _may_be_stuck(evidence: Evidence, deed: Deed) -> bool:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from runtime.protos.durable_pb2 import CausedList
+from runtime.durable.caused import came_of
 from runtime.protos.saga_pb2 import AwaitedEvent, EventCame, HoldKey, KeyHeld, KeyRecord, ReleaseKey, SagaRecord
 from runtime.saga.awaiting import Await
 from runtime.saga.catalogue import Catalogue
@@ -214,7 +214,7 @@ class _Holder:
 
     def broken(self, rows: Iterable[HistoryRow]) -> Iterator[str]:
         for row in rows:
-            caused = CausedList.FromString(row.caused).caused
+            caused = came_of(row).caused
             handed = [one.address for one in caused if one.type == _CAME]
             if self.name and handed not in ([], [self.name]):
                 yield f"an event was handed to {handed}, while {self.name} held it"

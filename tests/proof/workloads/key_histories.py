@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
 
-from runtime.protos.durable_pb2 import CausedList, TimerFired
+from runtime.durable.caused import came_of
+from runtime.protos.durable_pb2 import TimerFired
 from runtime.protos.saga_pb2 import AwaitedEvent, AwaitEvent, EventCame, KeyRecord, KeyTaken, StopWaiting
 from runtime.saga.node import full_name
 from runtime.store.records import HistoryRow, Outcome
@@ -80,7 +81,7 @@ class _KeyModel:
 
     def broken(self, rows: Iterable[HistoryRow]) -> Iterator[str]:
         for row in rows:
-            caused = CausedList.FromString(row.caused).caused
+            caused = came_of(row).caused
             handed = [one.address for one in caused if one.type == _CAME]
             is_refused = any(one.type == _TAKEN for one in caused)
             holder = self.holder or "nobody"

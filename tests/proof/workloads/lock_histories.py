@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
 
-from runtime.protos.durable_pb2 import Caused, CausedList
+from runtime.durable.caused import came_of
+from runtime.protos.durable_pb2 import Caused
 from runtime.protos.lock_pb2 import AcquireLock, LockGranted, LockLost, LockRecord
 from runtime.saga.node import full_name
 from runtime.store.records import HistoryRow, Outcome
@@ -77,4 +78,4 @@ def _at_once(ledger: Ledger, rows: Iterable[HistoryRow]) -> Iterator[str]:
 
 
 def _caused(row: HistoryRow) -> Iterable[Caused]:
-    return CausedList.FromString(row.caused).caused
+    return came_of(row).caused

@@ -7,8 +7,8 @@ import pytest
 from protos.billing_pb2 import BillOrder
 from protos.sales_pb2 import CancelOrder
 from runtime.durable.behaviour import Outgoing, SetTimer
+from runtime.durable.caused import came_of
 from runtime.envelope import Envelope
-from runtime.protos import durable_pb2
 from runtime.store.records import HistoryRow, Outcome
 from tests.unit.durable.local import LocalNode, in_virtual_time
 from tests.unit.durable.till import CONVERSATION, Post, Till
@@ -69,7 +69,7 @@ def test_s87_the_history_says_what_a_message_led_to_and_what_led_to_it() -> None
         await post.send(bill)
         await local.sleep(1)
         row = await told_of(local, bill)
-        (caused,) = durable_pb2.CausedList.FromString(row.caused).caused
+        (caused,) = came_of(row).caused
         (mail,) = await local.mail("sales", "ORD-9")
         assert (caused.id, caused.address, caused.type) == (mail.id, "sales/ORD-9", "shop.CancelOrder")
         assert (row.type, row.sender, row.cause, row.revision) == ("shop.BillOrder", "tests/x", b"c" * 16, 1)

@@ -14,9 +14,9 @@ from protos.orders_pb2 import Order, OrderProcessState
 from protos.sales_pb2 import OrderLine, OrderPlaced, PlaceOrder
 from runtime.adapters import system_ports
 from runtime.durable.behaviour import Behaviour, RetryPolicy
+from runtime.durable.caused import came_of
 from runtime.durable.service import Service, ServiceBehaviour
 from runtime.durations import seconds
-from runtime.protos import durable_pb2
 from runtime.saga.behaviour import SagaBehaviour
 from runtime.saga.on import on
 from runtime.saga.saga import Saga
@@ -101,7 +101,7 @@ def test_s32_before_the_commit_nothing_of_a_turn_is_seen_and_then_two_sagas_the_
         await answer
         (handled,) = await store.handled([(command.conversation, command.id)])
         assert handled is not None
-        caused = durable_pb2.CausedList.FromString(handled.caused).caused
+        caused = came_of(handled).caused
         assert {one.address for one in caused} == {"order-process/ORD-1", "other/ORD-1"}
         await node.sleep(1)
         assert [row.kind for row in await store.actors_with_key("ORD-1")] == ["order-process", "other", "sales"]

@@ -11,10 +11,10 @@ from protos.orders_pb2 import OrderProcessState
 from protos.sales_pb2 import ORCHESTRATION, OrderLine, OrderPlaced, OrderReadyToShip
 from protos.warehouse_pb2 import Restock, Restocked
 from runtime.durable.behaviour import Behaviour, Decision, Delivery, Outgoing, RetryPolicy
+from runtime.durable.caused import came_of
 from runtime.durable.region.kind_actor import PauseKind, ResumeKind
 from runtime.durable.residence.release import ActorNeedsHelp
 from runtime.durations import seconds
-from runtime.protos.durable_pb2 import CausedList
 from runtime.protos.saga_pb2 import CancelAccepted, CancelSaga, SagaRecord
 from runtime.saga.behaviour import SagaBehaviour
 from runtime.saga.flow import Flow
@@ -145,7 +145,7 @@ def test_s22_after_its_end_a_saga_does_not_run_and_others_hear_the_message_all_t
         history = await announce(node)
         assert await record(node, "copying") == ended
         placed = [row for row in history if row.type == "shop.OrderPlaced"]
-        outcomes = {row.kind: (row.outcome, row.error, _sent(row.caused)) for row in placed}
+        outcomes = {row.kind: (row.outcome, row.error, _sent(row)) for row in placed}
         again = "shop.OrderPlaced has started this instance before; it is completed"
         assert outcomes["copying"] == (Outcome.IGNORED, again, [])
         assert outcomes["listener"] == (Outcome.HANDLED, "", [])
@@ -175,5 +175,5 @@ def test_s72_each_step_that_gets_stuck_past_the_pivot_is_reported_after_its_comm
     in_virtual_time(scenario)
 
 
-def _sent(caused: bytes) -> list[str]:
-    return [one.type for one in CausedList.FromString(caused).caused]
+def _sent(row: HistoryRow) -> list[str]:
+    return [one.type for one in came_of(row).caused]
