@@ -66,7 +66,8 @@ def _groups(connection: apsw.Connection) -> dict[str, list[str]]:
 
 def _rows_by_kind(connection: apsw.Connection, table: str) -> str:
     total = _total(_columns(connection, table))
-    return f"select kind, {total} + {_HEADER} * count(*) from {table} group by kind order by kind"
+    kind = "kind" if table == "actors" else "(select name from names where number = history.kind)"
+    return f"select {kind} as named, {total} + {_HEADER} * count(*) from {table} group by named order by named"
 
 
 def _index_entries(connection: apsw.Connection, kind: str) -> int:

@@ -21,7 +21,7 @@ from runtime.store.records import HistoryRow
 
 __all__ = ["came_of", "note_caused", "readable_came_of"]
 
-_ID_BYTES = 16
+_SHORT_ID_BYTES = 10
 
 
 def note_caused(caused: CausedList, cause: Envelope, sent: Iterable[Envelope]) -> None:
@@ -45,7 +45,7 @@ def came_of(row: HistoryRow) -> CausedList:
     """What a row says of what came of its message. Raises DecodeError."""
     found = CausedList.FromString(row.caused)
     for one in found.caused:
-        if 0 < len(one.id) < _ID_BYTES:
+        if len(one.id) == _SHORT_ID_BYTES:
             one.id = id_head(row.sent_at_s) + one.id
         _, slash, key = one.address.partition("/")
         if not slash:

@@ -1,4 +1,5 @@
--- The fixed statements of the SQLite store, by name. {mail} stands for the columns of the table mail (see columns.py).
+-- The fixed statements of the SQLite store, by name. {mail} stands for the columns of the table mail (see columns.py),
+-- {history} for those of history with names in place of their numbers (see names.py).
 -- Statements over many rows are made by runtime/store/sqlite/statements.py.
 
 -- name: handled
@@ -162,8 +163,14 @@ select {mail} from mail where parked <> '' and (id, kind, key, shard) > (?, ?, ?
 order by id, kind, key, shard limit ?;
 
 -- name: handled_of
+-- Of pairs of kind and type, as a JSON array of arrays. A pair of which a name has no number was never handled.
+with wanted(kind, type) as (
+  select kinds.number, types.number from json_each(?) as pair
+  join names as kinds on kinds.name = pair.value ->> 0
+  join names as types on types.name = pair.value ->> 1
+)
 select {history} from history
-where kind || '/' || type in (select value from json_each(?)) and (conversation, id) > (?, ?)
+where (kind, type) in wanted and (conversation, id) > (?, ?)
 order by conversation, id limit ?;
 
 -- name: mail_with_key

@@ -56,22 +56,28 @@ create table mail (
 -- An id that a client gave waits for one actor only. What actors send has a sequence, and pays for nothing here.
 create unique index mail_posted on mail (conversation, id) where sequence = 0;
 
+-- Texts that stand in very many rows of history, which has their numbers.
+create table names (
+  number integer primary key,
+  name   text not null unique
+) strict;
+
 -- Messages that were handled. Ids begin with the time, so rows arrive nearly in order; the one tree is the
 -- deduplication and the conversation's log at once.
 create table history (
   conversation blob    not null,
   id           blob    not null,
-  kind         text    not null,
+  kind         integer not null, -- a number of `names`, like outcome, node and type
   key          text    not null,
   shard        integer not null,
   revision     integer not null,
   handled_at_s real    not null,
-  outcome      text    not null,
+  outcome      integer not null,
   attempts     integer not null,
-  node         text    not null,
+  node         integer not null,
   error        text    not null,
-  type         text    not null,
-  sender       text    not null,
+  type         integer not null,
+  sender       any     not null, -- KIND/KEY or nothing; the number of KIND where the key is the row's own
   cause        blob    not null,
   sent_at_s    real    not null,
   caused       blob    not null,

@@ -1,7 +1,7 @@
 """Writes a plan inside a transaction that someone else begins and ends, and looks up what became of one.
 
 CommitPlan.of(batch)          on the event loop, before any lock is held: rows flattened into parameters
-write(connection, plan) on the writer's thread: all at once, in a few statements
+write(connection, plan, names) on the writer's thread: all at once, in a few statements
   └─ a count is off ──▶ undone, and the parts are tried under savepoints, as `Attempts` says
 """
 
@@ -12,6 +12,7 @@ import apsw
 from runtime.store.plan import Attempts, CommitPlan
 from runtime.store.records import Verdict
 from runtime.store.settlement import Found, Traces
+from runtime.store.sqlite.names import Names
 from runtime.store.sqlite.queries import named_queries
 from runtime.store.sqlite.rows import actor_row, history_row
 from runtime.store.sqlite.statements import (
@@ -28,34 +29,35 @@ from runtime.store.sqlite.statements import (
 __all__ = ["look_up", "write"]
 
 
-def write(connection: apsw.Connection, plan: CommitPlan) -> list[Verdict]:
+def write(connection: apsw.Connection, plan: CommitPlan, names: Names) -> list[Verdict]:
     """Write what can be written; one verdict per transition. Needs a transaction just begun, and leaves it open."""
+    names.begin(connection)
     attempts = Attempts(plan)
     while (part := attempts.next()) is not None:
-        attempts.tell(_write_whole(connection, part) if part is plan else _write_part(connection, part))
+        attempts.tell((_write_whole if part is plan else _write_part)(connection, part, names))
     return attempts.verdicts
 
 
-def _write_whole(connection: apsw.Connection, plan: CommitPlan) -> Verdict:
+def _write_whole(connection: apsw.Connection, plan: CommitPlan, names: Names) -> Verdict:
     """The first try, without a savepoint: one makes SQLite keep a copy of every page touched, in a file of its own."""
-    verdict = _verdict(connection, plan)
+    verdict = _verdict(connection, plan, names)
     if verdict is not Verdict.COMMITTED:
         connection.execute("rollback")
         connection.execute("begin immediate")
     return verdict
 
 
-def _write_part(connection: apsw.Connection, plan: CommitPlan) -> Verdict:
+def _write_part(connection: apsw.Connection, plan: CommitPlan, names: Names) -> Verdict:
     """Part of a batch: what must not be written is taken back without its neighbours."""
     connection.execute("savepoint part")
-    verdict = _verdict(connection, plan)
+    verdict = _verdict(connection, plan, names)
     if verdict is not Verdict.COMMITTED:
         connection.execute("rollback to part")
     connection.execute("release part")
     return verdict
 
 
-def _verdict(connection: apsw.Connection, plan: CommitPlan) -> Verdict:
+def _verdict(connection: apsw.Connection, plan: CommitPlan, names: Names) -> Verdict:
     """Write everything; COMMITTED if all of it was as expected. For one transition it says what was not."""
     if not (UPDATE_ACTORS.run(connection, plan.updated) and INSERT_ACTORS.run(connection, plan.inserted)):
         return Verdict.CONFLICT
@@ -63,7 +65,7 @@ def _verdict(connection: apsw.Connection, plan: CommitPlan) -> Verdict:
         return Verdict.MAIL_MISSING
     if not RESCHEDULE_MAIL.run(connection, plan.rescheduled):
         return Verdict.MAIL_MISSING
-    if not INSERT_HISTORY.run(connection, plan.history):
+    if not INSERT_HISTORY.run(connection, names.numbered(connection, plan.history)):
         return Verdict.MAIL_MISSING
     # Mail that is passed over is as it should be, unless a post wants to know.
     if not INSERT_MAIL.run(connection, plan.mail) and plan.checks_duplicates:

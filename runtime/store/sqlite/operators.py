@@ -29,8 +29,7 @@ class SqliteOperators(SqliteMembers):
     async def handled_of(
         self, wanted: Sequence[tuple[str, str]], *, limit: int, after: tuple[bytes, bytes]
     ) -> list[HistoryRow]:
-        pairs = json.dumps([f"{kind}/{type}" for kind, type in wanted])
-        return await self._rows(history_row, "handled_of", (pairs, *after, limit))
+        return await self._rows(history_row, "handled_of", (json.dumps([*wanted]), *after, limit))
 
     async def dead_letters(self, *, limit: int, after: ParkedPlace | None = None) -> list[MailRow]:
         place = after or _FIRST_PARKED

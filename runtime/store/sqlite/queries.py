@@ -9,6 +9,7 @@ from importlib import resources
 from types import MappingProxyType
 
 from runtime.store.columns import TABLES
+from runtime.store.sqlite.names import HISTORY_IN_WORDS
 
 __all__ = ["named_queries", "schema_steps"]
 
@@ -35,6 +36,7 @@ def _read(name: str) -> str:
 
 def _bare(body: str) -> str:
     text = "\n".join(line for line in body.splitlines() if line and not line.startswith("--"))
+    text = text.replace("{history}", HISTORY_IN_WORDS)
     for columns in TABLES:
         text = text.replace(f"{{{columns.table}}}", str(columns))
     return text

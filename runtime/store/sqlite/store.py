@@ -25,6 +25,7 @@ from runtime.store.sqlite.commit import look_up, write
 from runtime.store.sqlite.connection import CHECKPOINT_PAGES, log_bytes, translated
 from runtime.store.sqlite.keeper import LOG_BYTES_LONG, FileKeeper
 from runtime.store.sqlite.links import check_links
+from runtime.store.sqlite.names import Names
 from runtime.store.sqlite.operators import SqliteOperators
 from runtime.store.sqlite.purge import forget, old_conversations
 from runtime.store.sqlite.queries import schema_steps
@@ -79,6 +80,7 @@ class SqliteStore(SqliteOperators):
         self._vfs = vfs
         self._keeper = FileKeeper(path, ports, reader, writer, self._watch, vfs=vfs, log_bytes_long=log_bytes_long)
         self._marks = Marks("", "")
+        self._names = Names()
 
     @property
     def cluster_id(self) -> str:
@@ -131,14 +133,14 @@ class SqliteStore(SqliteOperators):
         def work(connection: apsw.Connection) -> list[Verdict]:
             if isinstance(batch, Batch):
                 plan.add(batch.top_up())
-            return write(connection, plan)
+            return write(connection, plan, self._names)
 
         try:
             return await self._writer.transact(work)
         except UnicodeEncodeError:
             # The text of somebody's exception, say, with half a surrogate pair: kept with that spelt out.
             spelt_out = CommitPlan.of([encodable(transition) for transition in batch])
-            return await self._writer.transact(lambda connection: write(connection, spelt_out))
+            return await self._writer.transact(lambda connection: write(connection, spelt_out, self._names))
 
     async def settle(self, batch: Sequence[Transition]) -> list[bool]:
         traces = Traces.of(batch)

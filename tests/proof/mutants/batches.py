@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from runtime.store.plan import CommitPlan
 from runtime.store.sqlite import commit
+from runtime.store.sqlite.names import Names
 from runtime.store.sqlite.statements import ManyRows
 from tests.proof.mutants.mutant import Edit, Mutant
 
@@ -82,10 +83,16 @@ BATCHED = (
         (
             Edit(
                 commit._verdict,
-                "if not INSERT_HISTORY.run(connection, plan.history):",
-                "INSERT_HISTORY.run(connection, plan.history)\n    if False:",
+                "if not INSERT_HISTORY.run(connection, names.numbered(connection, plan.history)):",
+                "INSERT_HISTORY.run(connection, names.numbered(connection, plan.history))\n    if False:",
             ),
         ),
+        workload="batches",
+    ),
+    Mutant(
+        "undone-name-is-trusted",
+        "A name keeps the number that it got in a transaction that was undone.",
+        (Edit(Names._number, "number = int(", "number = self._known[name] = int("),),
         workload="batches",
     ),
 )

@@ -68,8 +68,8 @@ class TestInSqlite:
         path = tmp_path / "a.db"
         whole = await bytes_of(await filled(path))
         with closing(apsw.Connection(str(path))) as connection:
-            for table in ("actors", "history"):
-                connection.execute(f"delete from {table} where kind <> ?", (SAGA,))
+            connection.execute("delete from actors where kind <> ?", (SAGA,))
+            connection.execute("delete from history where kind <> (select number from names where name = ?)", (SAGA,))
         left = dbstat(path, "payload")
         assert whole.saga_rows == left["actors"] + left["history"]
         indexes = [size for name, size in left.items() if "actors" in name and name != "actors"]
