@@ -12,7 +12,7 @@ import apsw
 from runtime.store.plan import Attempts, CommitPlan
 from runtime.store.records import Verdict
 from runtime.store.settlement import Found, Traces
-from runtime.store.sqlite.names import Names
+from runtime.store.sqlite.names import NameNumbers
 from runtime.store.sqlite.queries import named_queries
 from runtime.store.sqlite.rows import actor_row, history_row
 from runtime.store.sqlite.statements import (
@@ -29,7 +29,7 @@ from runtime.store.sqlite.statements import (
 __all__ = ["look_up", "write"]
 
 
-def write(connection: apsw.Connection, plan: CommitPlan, names: Names) -> list[Verdict]:
+def write(connection: apsw.Connection, plan: CommitPlan, names: NameNumbers) -> list[Verdict]:
     """Write what can be written; one verdict per transition. Needs a transaction just begun, and leaves it open."""
     names.begin(connection)
     attempts = Attempts(plan)
@@ -38,7 +38,7 @@ def write(connection: apsw.Connection, plan: CommitPlan, names: Names) -> list[V
     return attempts.verdicts
 
 
-def _write_whole(connection: apsw.Connection, plan: CommitPlan, names: Names) -> Verdict:
+def _write_whole(connection: apsw.Connection, plan: CommitPlan, names: NameNumbers) -> Verdict:
     """The first try, without a savepoint: one makes SQLite keep a copy of every page touched, in a file of its own."""
     verdict = _verdict(connection, plan, names)
     if verdict is not Verdict.COMMITTED:
@@ -47,7 +47,7 @@ def _write_whole(connection: apsw.Connection, plan: CommitPlan, names: Names) ->
     return verdict
 
 
-def _write_part(connection: apsw.Connection, plan: CommitPlan, names: Names) -> Verdict:
+def _write_part(connection: apsw.Connection, plan: CommitPlan, names: NameNumbers) -> Verdict:
     """Part of a batch: what must not be written is taken back without its neighbours."""
     connection.execute("savepoint part")
     verdict = _verdict(connection, plan, names)
@@ -57,7 +57,7 @@ def _write_part(connection: apsw.Connection, plan: CommitPlan, names: Names) -> 
     return verdict
 
 
-def _verdict(connection: apsw.Connection, plan: CommitPlan, names: Names) -> Verdict:
+def _verdict(connection: apsw.Connection, plan: CommitPlan, names: NameNumbers) -> Verdict:
     """Write everything; COMMITTED if all of it was as expected. For one transition it says what was not."""
     if not (UPDATE_ACTORS.run(connection, plan.updated) and INSERT_ACTORS.run(connection, plan.inserted)):
         return Verdict.CONFLICT

@@ -1,6 +1,6 @@
 """Numbers in place of texts that stand in very many rows of history: names of kinds, types and nodes, and outcomes.
 
-    plan.history ──Names.numbered──▶ rows to insert        the table `names` has each text once
+    plan.history ──NameNumbers.numbered──▶ rows to insert        the table `names` has each text once
     HISTORY_IN_WORDS  what a query selects to have the texts again
 
 They are a fifth of a row, and the nodes that ever lived are few beside the messages that they have handled. Names are
@@ -15,7 +15,7 @@ import apsw
 
 from runtime.store.columns import HISTORY
 
-__all__ = ["HISTORY_IN_WORDS", "Names"]
+__all__ = ["HISTORY_IN_WORDS", "NameNumbers"]
 
 _NAMED = ("kind", "outcome", "node", "type")
 _SENDER = """case typeof(sender) when 'text' then sender
@@ -30,7 +30,7 @@ _KEY_AT, _SENDER_AT, _WIDTH = HISTORY.names.index("key"), HISTORY.names.index("s
 HISTORY_IN_WORDS = ", ".join(_IN_WORDS.get(column, column) for column in HISTORY.names)
 
 
-class Names:
+class NameNumbers:
     """What one writer knows of the numbers. It trusts only names that were there when a transaction began.
 
     A name that a transaction adds is forgotten with that transaction, since the transaction may be undone.

@@ -25,7 +25,7 @@ from runtime.store.sqlite.commit import look_up, write
 from runtime.store.sqlite.connection import CHECKPOINT_PAGES, log_bytes, translated
 from runtime.store.sqlite.keeper import LOG_BYTES_LONG, FileKeeper
 from runtime.store.sqlite.links import check_links
-from runtime.store.sqlite.names import Names
+from runtime.store.sqlite.names import NameNumbers
 from runtime.store.sqlite.operators import SqliteOperators
 from runtime.store.sqlite.purge import forget, old_conversations
 from runtime.store.sqlite.queries import schema_steps
@@ -80,7 +80,7 @@ class SqliteStore(SqliteOperators):
         self._vfs = vfs
         self._keeper = FileKeeper(path, ports, reader, writer, self._watch, vfs=vfs, log_bytes_long=log_bytes_long)
         self._marks = Marks("", "")
-        self._names = Names()
+        self._names = NameNumbers()
 
     @property
     def cluster_id(self) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from runtime.store.plan import CommitPlan
 from runtime.store.sqlite import commit
-from runtime.store.sqlite.names import Names
+from runtime.store.sqlite.names import NameNumbers
 from runtime.store.sqlite.statements import ManyRows
 from tests.proof.mutants.mutant import Edit, Mutant
 
@@ -92,7 +92,7 @@ BATCHED = (
     Mutant(
         "undone-name-is-trusted",
         "A name keeps the number that it got in a transaction that was undone.",
-        (Edit(Names._number, "number = int(", "number = self._known[name] = int("),),
+        (Edit(NameNumbers._number, "number = int(", "number = self._known[name] = int("),),
         workload="batches",
     ),
 )

@@ -14,7 +14,7 @@ from runtime.adapters import system_ports
 from runtime.store.columns import HISTORY
 from runtime.store.records import HistoryRow, Transition, Verdict
 from runtime.store.sqlite import SqliteStore
-from runtime.store.sqlite.names import Names
+from runtime.store.sqlite.names import NameNumbers
 from runtime.store.sqlite.queries import schema_steps
 from runtime.testing.conformance.samples import history_row
 
@@ -33,7 +33,7 @@ def connection(path: Path) -> Iterator[apsw.Connection]:
         yield connection
 
 
-def type_number(names: Names, connection: apsw.Connection, type: str) -> int:
+def type_number(names: NameNumbers, connection: apsw.Connection, type: str) -> int:
     """The number that a row of this type gets in a transaction of its own."""
     row = replace(history_row(1), type=type)
     names.begin(connection)
@@ -52,12 +52,12 @@ def handled(*rows: HistoryRow) -> Transition:
 
 
 def test_a_name_that_was_undone_is_numbered_anew(path: Path, connection: apsw.Connection) -> None:
-    names = Names()
+    names = NameNumbers()
     connection.execute("begin immediate")
     undone = type_number(names, connection, "trip.Pay")
     connection.execute("rollback")
     with closing(apsw.Connection(str(path))) as other, other:
-        assert type_named(other, type_number(Names(), other, "trip.Fly")) == "trip.Fly"
+        assert type_named(other, type_number(NameNumbers(), other, "trip.Fly")) == "trip.Fly"
     with connection:
         number = type_number(names, connection, "trip.Pay")
         assert type_named(connection, number) == "trip.Pay"
@@ -65,7 +65,7 @@ def test_a_name_that_was_undone_is_numbered_anew(path: Path, connection: apsw.Co
 
 
 def test_a_name_undone_within_a_transaction_is_numbered_anew_in_it(connection: apsw.Connection) -> None:
-    names = Names()
+    names = NameNumbers()
     with connection:
         names.begin(connection)
         row = HISTORY.values(history_row(1))
@@ -80,17 +80,17 @@ def test_a_name_undone_within_a_transaction_is_numbered_anew_in_it(connection: a
 
 
 def test_a_name_that_lies_in_the_store_keeps_its_number(path: Path, connection: apsw.Connection) -> None:
-    names = Names()
+    names = NameNumbers()
     with connection:
         number = type_number(names, connection, "trip.Pay")
     with connection:
         assert type_number(names, connection, "trip.Pay") == number
     with closing(apsw.Connection(str(path))) as other, other:
-        assert type_number(Names(), other, "trip.Pay") == number
+        assert type_number(NameNumbers(), other, "trip.Pay") == number
 
 
 def test_a_connection_to_another_file_has_its_own_numbers(connection: apsw.Connection, tmp_path: Path) -> None:
-    names = Names()
+    names = NameNumbers()
     with connection:
         type_number(names, connection, "trip.Pay")
     with closing(apsw.Connection(str(tmp_path / "b.db"))) as other:
