@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -39,7 +40,7 @@ from runtime.saga.summary import summary_of
 from runtime.store.records import ActorRow, Expected, NodeRow, Transition
 from runtime.store.sqlite import SqliteStore
 
-__all__ = ["main"]
+__all__ = ["main", "open_saga"]
 
 _KIND = OrderProcess.kind
 _SHARDS = 16
@@ -100,6 +101,13 @@ def _rows(finished: int, open_: int, now_s: float) -> Iterator[ActorRow]:
             yield _row(number, now_s, is_open=True, is_stuck=opened % 10 == 0)
         else:
             yield _row(number, now_s, is_open=False, is_stuck=False)
+
+
+def open_saga(number: int, now_s: float, *, shards: int) -> ActorRow:
+    """An order process whose bill has not been answered in time: its timer is due since an hour."""
+    return replace(
+        _row(number * 2, now_s, is_open=True, is_stuck=False), shard=shard_of(f"ORD-{number * 2:09}", shards)
+    )
 
 
 def _row(number: int, now_s: float, *, is_open: bool, is_stuck: bool) -> ActorRow:

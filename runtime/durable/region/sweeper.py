@@ -25,7 +25,7 @@ __all__ = ["Sweeper"]
 _ROWS_MAX = 1000  # rows of one pass
 _REACH_MAX = 8000  # rows of one pass, while what passes found first could not all be delivered
 _FULL_EVERY = 10  # One pass in ten reads recent mail as well, whatever the clock of its sender said.
-_AGAIN_S = 0.05  # pause after a pass that found more than it could read
+_AGAIN_S = 0.05  # pause after a pass that found more than it could read; twice as long as that took, if that is more
 _EVER_S = 1e18
 
 
@@ -53,10 +53,12 @@ class Sweeper:
         """Sweep until stopped."""
         sweep_s = self._kind.limits.sweep_s
         while not self._stopped:
+            began_s = self._ports.clock.monotonic_s()
             more = await self._pass()
             self._passivate()
+            took_s = self._ports.clock.monotonic_s() - began_s
             await self._ports.clock.sleep(
-                _AGAIN_S if more else spread(sweep_s, 0.25, self._ports.randomness.fraction())
+                max(_AGAIN_S, 2 * took_s) if more else spread(sweep_s, 0.25, self._ports.randomness.fraction())
             )
 
     def _passivate(self) -> None:
@@ -106,6 +108,7 @@ class Sweeper:
     async def _pass(self) -> bool:
         """One look at everything; True if there is more than it could read."""
         now_s = self._ports.clock.now_s()
+        self.residents.ramp.is_short = False
         shards = sorted(self.ownership.live)
         try:
             complete = True
@@ -125,12 +128,12 @@ class Sweeper:
         """Mail that a push is overdue for; now and then all of it, and always while some was declined."""
         residents = self.residents
         self._passes += 1
-        is_full = residents.overflowed or self._passes % _FULL_EVERY == 0
-        overflows = residents.overflows
+        is_full = residents.overflows.are_open or self._passes % _FULL_EVERY == 0
+        overflows = residents.overflows.count
         sent_before_s = _EVER_S if is_full else now_s - self._kind.limits.sweep_s
         complete = await self._sweep_mail(shards, sent_before_s=sent_before_s)
         if is_full and complete and self.ownership.live.issubset(shards):
-            residents.all_was_read(overflows)
+            residents.overflows.all_was_read(overflows)
         return complete
 
     async def _read_all_mail(self, shards: list[int]) -> None:
@@ -153,6 +156,9 @@ class Sweeper:
                     self.residents.suspects.add(row.id, died)
             self._deliver(rows, now_s)
             is_full = len(rows) == self.reach_max
+            if is_full and self.residents.ramp.room <= 0 and not any(map(self.ownership.died, shards)):
+                self.residents.note_missed_mail()
+                return
             last = rows[-1] if rows else None
 
     async def _sweep_mail(self, shards: list[int], *, sent_before_s: float) -> bool:

@@ -20,12 +20,15 @@ from runtime.store.records import ActorRow
 __all__ = ["DueTimers"]
 
 _ARMED_MAX = 100_000  # timers about to fire; later passes find the others
-_AGAIN_S = 0.05  # pause before a guest's timer that was declined fires once more
+_DECLINED_MAX = 10_000
+_AGAIN_S = 0.05  # pause before a timer that was declined fires once more
 _LATE_S = 0.001  # A loop may call back a little early, and a timer must never fire before it is due.
 
 
 class DueTimers:
-    """Arms what is due before the next pass but one. `failed` is told what cannot be read, and why.
+    """Arms what is due before the next pass but one, and of what is late already only what there is room for.
+
+    `failed` is told what cannot be read, and why.
 
     A timer fires when two readings of the clock agree that it is due: one as it is armed, one when its time is up.
     """
@@ -39,21 +42,47 @@ class DueTimers:
         self._failpoint = residents.kind.ports.failpoint
         self._soon_s = 2 * residents.kind.limits.sweep_s
         self._armed: dict[bytes, None] = {}
+        self._reach = 0  # rows of the next pass, if more than the ramp asks for
+        self._declined: dict[Address, None] = {}  # Actors that cannot run now take no room from those behind them.
         self._looking: set[Address] = set()  # guests whose rows are being read
 
     async def sweep(self, shards: list[int], *, rows_max: int) -> bool:
         """Arm those in these shards that are due soon. False: there were more than could be read. Raises StoreError."""
-        before_s = self._clock.now_s() + self._soon_s
-        rows = await self._kind.store.due(self._kind.name, shards, before_s=before_s, limit=rows_max)
+        before_s, ramp = self._clock.now_s() + self._soon_s, self._residents.ramp
+        reach = min(rows_max, max(self._reach, 2 * ramp.window))
+        rows = await self._kind.store.due(self._kind.name, shards, before_s=before_s, limit=reach)
         if rows:
             self._failpoint(Failpoint.TIMERS_SWEPT)
+        room, new = ramp.room, False
         for row in rows:
-            for timer in self._of(row):
-                died = self._ownership.died(row.shard)
-                if died and timer.due_at_s <= self._clock.now_s():
-                    self._residents.suspects.add(timer_id(row.address, timer), died)
-                self._arm(row, row.shard, timer)
-        return len(rows) < rows_max
+            needs_room = self._is_late(row) and not (
+                row.address in self._declined or self._residents.is_here(row.address)
+            )
+            if needs_room and room <= 0:
+                ramp.is_short = True
+                break  # Those behind it are due later.
+            if self._arm_all(row) and row.address not in self._declined:
+                room, new = room - needs_room, True
+        else:
+            complete = len(rows) < reach
+            self._reach = 0 if complete or new else 2 * reach
+            if complete:
+                self._declined.clear()
+            return complete
+        return False
+
+    def _arm_all(self, row: ActorRow) -> bool:
+        """False: none of an actor's timers was armed anew."""
+        new = False
+        for timer in self._of(row):
+            died = self._ownership.died(row.shard)
+            if died and timer.due_at_s <= self._clock.now_s():
+                self._residents.suspects.add(timer_id(row.address, timer), died)
+            new = self._arm(row, row.shard, timer) or new
+        return new
+
+    def _is_late(self, row: ActorRow) -> bool:
+        return row.due_at_s is not None and row.due_at_s <= self._clock.now_s()
 
     async def sweep_guest(self, address: Address, shard: int, died: str) -> None:
         """Arm those of one actor that runs here as a guest; `died` is the node that ended over it, if one did."""
@@ -99,17 +128,19 @@ class DueTimers:
     def _unreadable(self, row: ActorRow, reason: str) -> None:
         self._failed(f"the timers of {address_of(*row.address)} cannot be read: {reason}")
 
-    def _arm(self, row: ActorRow, shard: int, timer: durable_pb2.Timer) -> None:
+    def _arm(self, row: ActorRow, shard: int, timer: durable_pb2.Timer) -> bool:
+        """False: it is armed already, or a later pass arms it."""
         id = timer_id(row.address, timer)
         if id in self._armed or len(self._armed) >= _ARMED_MAX:
-            return
+            return False
         left_s = timer.due_at_s - self._clock.now_s()
         if left_s > self._soon_s:
-            return  # The clock has gone back since the store was asked. A later pass arms the timer.
+            return False  # The clock has gone back since the store was asked, or it is not due with the first.
         envelope = _fired(row, timer, id)
         self._armed[id] = None
         self._clock.call_later(max(0.0, left_s) + _LATE_S, self._fire, envelope, shard)
         self._failpoint(Failpoint.TIMER_ARMED)
+        return True
 
     def _fire(self, envelope: Envelope, shard: int) -> None:
         self._armed.pop(envelope.id, None)
@@ -117,11 +148,17 @@ class DueTimers:
         is_guest = shard not in live and envelope.address in self._residents.guests
         # Should the wall clock have gone back meanwhile, a later pass arms it again.
         if (shard in live or is_guest) and self._clock.now_s() >= envelope.due_at_s:
-            taken = self._residents.deliver(envelope, shard)
+            has_room = self._residents.takes_up(envelope.address)
+            taken = has_room and self._residents.deliver(envelope, shard, swept=True)
             self._failpoint(Failpoint.TIMER_FIRED)
-            if is_guest and not taken:  # Its backlog is being read, and no pass of this node would find the timer.
+            # Of a guest the backlog is being read, and no pass of this node would find the timer.
+            if not has_room or (is_guest and not taken):
                 self._armed[envelope.id] = None
                 self._clock.call_later(_AGAIN_S, self._fire, envelope, shard)
+            elif taken:
+                self._declined.pop(envelope.address, None)
+            elif len(self._declined) < _DECLINED_MAX:
+                self._declined[envelope.address] = None
 
 
 def _fired(row: ActorRow, timer: durable_pb2.Timer, id: bytes) -> Envelope:

@@ -8,6 +8,7 @@ Residents ──what has happened──▶ BacklogReader ◀──what to do─�
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
@@ -38,6 +39,7 @@ from runtime.store.records import MailRow, Transition, Verdict
 __all__ = ["AGAIN_S", "BacklogReader"]
 
 AGAIN_S = 1.0  # after the store has failed
+_READINGS_MAX = 32  # at once; beyond, actors wait for theirs, and take no pushes meanwhile
 _LOOK_S = 60.0  # Mail is held no longer than this by one reading of the clock: then it is read, and says how long yet.
 
 Deliver = Callable[[Address, int, list[MailRow], bool], bool]
@@ -61,17 +63,27 @@ class BacklogReader:
         self._deliver = deliver
         self._read_again = read_again
         self.intakes: dict[Address, Intake] = {}
+        self._readings = 0  # that run
+        self._to_read: deque[tuple[Address, int]] = deque()  # Each is ReadingBacklog, so it stands here once.
 
     def tell(self, address: Address, shard: int, event: Event) -> Todo:
         """Something has happened to an actor; what is to be done about its mail is done."""
         todo = self._step(address, event)
         if todo is Todo.READ:
+            self._to_read.append((address, shard))
+            self._begin_readings()
+        return todo
+
+    def _begin_readings(self) -> None:
+        """As many as may run at once."""
+        while self._to_read and self._readings < _READINGS_MAX:
+            address, shard = self._to_read.popleft()
             if self._may_run(address, shard):
+                self._readings += 1
                 task = self._read_until_complete(address, shard)
                 self._kind.ports.tasks.start(task, name=f"backlog {address_of(*address)}")
             else:
                 self._step(address, Sign.READ_ENDS)
-        return todo
 
     def mail_left(self, address: Address, shard: int) -> None:
         """Mail of an actor in memory waits in the store, and nobody will push it."""
@@ -119,6 +131,10 @@ class BacklogReader:
         state = self.intakes.get(address)
         return state is not None and not isinstance(state, Open) and state.undos_only
 
+    def is_reading(self, address: Address) -> bool:
+        """Whether what waits of an actor's mail will be delivered by itself."""
+        return isinstance(self.intakes.get(address), ReadingBacklog)
+
     def clear(self) -> None:
         """Nothing is to be read here any more; a reading under way ends by itself."""
         for address in list(self.intakes):
@@ -143,6 +159,8 @@ class BacklogReader:
                 self.put_off_for(address, shard, AGAIN_S)
         finally:
             self._step(address, Sign.READ_ENDS)
+            self._readings -= 1
+            self._begin_readings()
 
     async def _read_once(self, address: Address, shard: int) -> Todo:
         is_after_all = False

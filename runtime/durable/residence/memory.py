@@ -1,8 +1,9 @@
 """The actors of one kind that are in memory on this node: made when mail comes, dropped when idle or given up.
 
 Residents ──make──▶ Memory ──spawn──▶ Activation (a child of the kind's own actor)
-    ▲                  ▲ └─ load, for many at once ──▶ store
-    └──── forget ──────┴──── passivate, when_idle, no room left
+    ▲                 ▲ │ └─ load, for many at once ──▶ store
+    │                 │ └─ how many were made for what waited in the store ──▶ Ramp
+    └──── forget ─────┴──── passivate, when_idle, no room left
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import ClassVar
 
 from runtime.actor.context import ActorOptions, Context
 from runtime.durable.residence.activation import Activation
+from runtime.durable.residence.ramp import Ramp
 from runtime.envelope import Address
 from runtime.errors import ActorStopped
 from runtime.ports import Fact
@@ -39,12 +41,14 @@ class Memory:
     def __init__(
         self,
         store: TurnStore,
+        ramp: Ramp,
         options: ActorOptions,
         activations_max: int,
         new: Callable[[Address, int], Activation],
         forget: Callable[[Activation], None],
     ) -> None:
         self._store = store
+        self._ramp = ramp
         self._options = options
         self._activations_max = activations_max
         self._new = new
@@ -75,8 +79,15 @@ class Memory:
         """Whether one more may come in, after an idle one has left if need be."""
         return len(self._table) < self._activations_max or self._evict_one()
 
-    def make(self, address: Address, shard: int) -> Activation | None:
-        """None while the kind stops, or has not started: whoever takes over will find the mail."""
+    def takes_up(self, address: Address) -> bool:
+        """Whether the actor may work at what waited in the store: it is in memory, or there is room for it."""
+        return address in self._table or self._ramp.has_room()
+
+    def make(self, address: Address, shard: int, *, for_stored: bool) -> Activation | None:
+        """None while the kind stops, or has not started: whoever takes over will find the mail.
+
+        `for_stored`: for what waited in the store, as a sweep has found.
+        """
         if self._context is None:
             return None
         activation = self._new(address, shard)
@@ -88,10 +99,13 @@ class Memory:
         except ActorStopped:
             return None
         self._table[address] = self._unread[address] = activation
+        if for_stored:
+            self._ramp.taken_up(address)
         return activation
 
     async def read(self, activation: Activation) -> None:
         """Read its row, and those of others that are about to need theirs. Raises StoreError."""
+        self._ramp.began(activation.address)
         together = [activation]
         self._unread.pop(activation.address, None)
         while self._unread and len(together) < _TOGETHER_MAX:
@@ -110,6 +124,7 @@ class Memory:
             return False
         del self._table[activation.address]
         self._unread.pop(activation.address, None)
+        self._ramp.dropped(activation.address)
         return True
 
     def _evict_one(self) -> bool:

@@ -24,6 +24,8 @@ from runtime.durable.residence.activation import Activation
 from runtime.durable.residence.backlog import AGAIN_S, BacklogReader
 from runtime.durable.residence.lending import Guests, Loans
 from runtime.durable.residence.memory import ActivationReloaded, Memory
+from runtime.durable.residence.overflows import Overflows
+from runtime.durable.residence.ramp import Ramp
 from runtime.durable.residence.release import Outlet, Release
 from runtime.durable.residence.suspects import Suspects
 from runtime.durable.turn.lost import LostRuns
@@ -51,12 +53,12 @@ class Residents:
         self.may_commit = may_commit
         self.paused = False
         self.shards: set[int] = set()  # in which turns may start here: owned, or being taken over
-        self.overflows = 0  # how often mail was left in the store, and nothing in memory remembers of which actor
-        self._overflows_read = 0  # of these, those whose mail has been read since
+        self.overflows = Overflows()
         limits = kind.limits
         # A broken turn drops the activation; its mail brings it back.
         options = ActorOptions(limits.mailbox_max, limits.turn_messages_max, restart=Restart.TEMPORARY)
-        self._memory = Memory(kind.store, options, limits.activations_max, self._new, self._forget)
+        self.ramp = Ramp(kind.ports.clock)
+        self._memory = Memory(kind.store, self.ramp, options, limits.activations_max, self._new, self._forget)
         self._backlog = BacklogReader(kind, committer, self.may_run, self._deliver_backlog, read_again)
         self.loans = Loans(kind, self._backlog)
         self._pending_most = limits.mailbox_max + min(limits.turn_messages_max, limits.mailbox_max)  # for one actor
@@ -66,8 +68,8 @@ class Residents:
         self.suspects = Suspects(kind, committer, self.losses.condemn)
         self.undos_only = self._backlog.undos_only
         self._committer = committer
-        self.bind, self.fetch = self._memory.bind, self._memory.read
-        self.when_idle = self._memory.when_idle
+        self.bind, self.fetch, self.takes_up = self._memory.bind, self._memory.read, self._memory.takes_up
+        self.when_idle, self.is_here = self._memory.when_idle, self._memory.__contains__
 
     def __len__(self) -> int:
         return len(self._memory)
@@ -83,8 +85,10 @@ class Residents:
 
     # --- mail in ---
 
-    def deliver(self, envelope: Envelope, shard: int, *, attempts: int = 0, from_store: bool = False) -> bool:
-        """Hand a message to its actor. False: declined, it stays in the store."""
+    def deliver(
+        self, envelope: Envelope, shard: int, *, attempts: int = 0, from_store: bool = False, swept: bool = False
+    ) -> bool:
+        """Hand a message to its actor. False: declined, it stays in the store. `swept`: it has waited there."""
         address = envelope.address
         if self._handled.has_run(envelope.id, address):
             return True
@@ -92,10 +96,10 @@ class Residents:
             return False
         activation = self._memory.get(address)
         if activation is None:
-            activation = self._admit(address, shard)
+            activation = self._admit(address, shard, swept=swept)
             if activation is None:
                 return False
-            if self.overflowed:
+            if self.overflows.are_open:
                 self._backlog.mail_left(address, shard)
         activation.touched = self._memory.tick
         if envelope.id in activation.pending:
@@ -105,10 +109,16 @@ class Residents:
         if address in self._backlog.intakes:
             is_undo, is_idle = bool(envelope.undo_of), activation.is_idle
             if not self._backlog.takes_push(address, shard, is_undo=is_undo, is_idle=is_idle):
-                return False
+                return self._declined(activation)
         if self._enqueue(activation, envelope, attempts):
             return True
         self._backlog.mail_left(address, shard)
+        return self._declined(activation)
+
+    def _declined(self, activation: Activation) -> bool:
+        """Mail of it was left in the store. It takes no room of others, unless it works or soon will."""
+        if activation.is_idle and not self._backlog.is_reading(activation.address):
+            self.ramp.dropped(activation.address)
         return False
 
     def deliver_old(self, envelope: Envelope, shard: int) -> None:
@@ -130,33 +140,20 @@ class Residents:
             activation.attempts[envelope.id] = attempts
         return True
 
-    def _admit(self, address: Address, shard: int) -> Activation | None:
+    def _admit(self, address: Address, shard: int, *, swept: bool) -> Activation | None:
         if not self.may_run(address, shard):
             return None
         if not self._memory.has_room():
-            self._overflow()
+            self.overflows.note()
             return None
-        return self._memory.make(address, shard)
+        return self._memory.make(address, shard, for_stored=swept)
 
     def _new(self, address: Address, shard: int) -> Activation:
         return Activation(self.kind, address, shard, self, self._committer)
 
-    def _overflow(self) -> None:
-        """Mail waits in the store for actors that nothing in memory remembers."""
-        self.overflows += 1
-
-    @property
-    def overflowed(self) -> bool:
-        """Whether the mail of an actor that comes into memory has to be read before pushes are taken for it."""
-        return self.overflows != self._overflows_read
-
-    def all_was_read(self, overflows: int) -> None:
-        """A sweep that began when there were so many `overflows` has reached all mail."""
-        self._overflows_read = overflows
-
     def note_missed_mail(self) -> None:
         """More may wait in the store than was read: for every actor it is read before it takes pushes again."""
-        self._overflow()
+        self.overflows.note()
         for activation in self._memory.all():
             self._backlog.mail_left(activation.address, activation.shard)
 
@@ -194,9 +191,11 @@ class Residents:
             if not self.deliver_row(row, now_s, from_store=True):
                 more = True  # what comes after it must not overtake it
                 break
+        if (activation := self._memory.get(address)) is not None and activation.is_idle:
+            self.ramp.dropped(address)
         if more and address not in self._memory:
             if self.may_run(address, shard):
-                self._overflow()
+                self.overflows.note()
             return False
         return more
 
@@ -213,6 +212,9 @@ class Residents:
             if self._handled.seen_again_in_mail(row.id):
                 self._start_again(row.address, row.shard)
             return True
+        if not from_store and not self.takes_up(row.address):
+            self.overflows.note()
+            return False
         try:
             envelope = decode(row.envelope)
         except InvalidMessage as error:
@@ -220,7 +222,7 @@ class Residents:
             return True
         if from_store and not envelope.undo_of and self._backlog.is_blocked(row.address):
             return True
-        return self.deliver(envelope, row.shard, attempts=row.attempts, from_store=from_store)
+        return self.deliver(envelope, row.shard, attempts=row.attempts, from_store=from_store, swept=not from_store)
 
     def _start_again(self, address: Address, shard: int) -> None:
         """The store has lost commits: an actor starts again from what that has, and so does whoever writes to it."""
@@ -236,6 +238,7 @@ class Residents:
 
     def settled(self, activation: Activation) -> None:
         address, is_read = activation.address, False
+        self.ramp.done(address)
         if address in self._backlog.intakes:
             here = self._memory.get(address)  # another, or none, if this one was dropped during its commit
             is_empty, may_read = here is None or not here.pending, not self.paused
@@ -276,7 +279,7 @@ class Residents:
 
     def _leave(self, activation: Activation) -> None:
         if self._drop(activation) and self.may_run(activation.address, activation.shard):
-            self._overflow()
+            self.overflows.note()
 
     def _forget(self, activation: Activation) -> None:
         self.guests.forget(activation.address)

@@ -45,6 +45,7 @@ class SmallLimits:
         """Sets the sweeper's limits, before its first pass."""
         if self.sweep_rows_max is not None:
             sweeper.rows_max = sweeper.reach_max = self.sweep_rows_max
+            sweeper.residents.ramp.first = self.sweep_rows_max
 
 
 def draw_small(dice: Dice) -> SmallLimits:

@@ -184,7 +184,7 @@ DELIVERY = (
     Mutant(
         "evicted-with-backlog",
         "An actor leaves memory while mail of it is in the store, and nothing remembers that.",
-        (Edit(Residents._leave, "self._overflow()", "pass"),),
+        (Edit(Residents._leave, "self.overflows.note()", "pass"),),
         workload="streams",
     ),
     Mutant(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from tests.proof.mutants.awaits import AWAITS
+from tests.proof.mutants.backlogs import BACKLOGS
 from tests.proof.mutants.batches import BATCHED
 from tests.proof.mutants.children import CHILDREN
 from tests.proof.mutants.delivery import DELIVERY
@@ -70,6 +71,7 @@ ROOMS: Mapping[str, tuple[Mutant, ...]] = {
 MUTANTS: Mapping[str, Mutant] = {mutant.name: mutant for room in ROOMS.values() for mutant in room}
 
 UNHUNTED: Mapping[str, Mutant] = {
-    mutant.name: mutant for mutant in (*PAUSES, *STARTS, *REMINDERS, *TIMER_ACTS, *DESK, *NEW_HISTORIES, *TOLD_NAMES)
+    mutant.name: mutant
+    for mutant in (*BACKLOGS, *PAUSES, *STARTS, *REMINDERS, *TIMER_ACTS, *DESK, *NEW_HISTORIES, *TOLD_NAMES)
 }
 """Bugs in what no workload has. Nobody hunts them; each is planted for the tests that it names."""

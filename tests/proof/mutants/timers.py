@@ -68,7 +68,7 @@ TIMERS = (
         (
             Edit(
                 DueTimers.sweep,
-                "rows = await self._kind.store.due(self._kind.name, shards, before_s=before_s, limit=rows_max)",
+                "rows = await self._kind.store.due(self._kind.name, shards, before_s=before_s, limit=reach)",
                 "rows = []",
             ),
             Edit(DueTimers.arm, " and row.due_at_s <= soon_s", ""),
