@@ -98,7 +98,10 @@ order by sent_at_s, sequence, id, key, shard limit $5;
 select {mail} from mail where kind = $1 and shard = $2 and key = $3 order by sent_at_s, sequence, id limit $4;
 
 -- name: due
-select {actors} from actors where kind = $1 and shard = any($2::integer[]) and due_at_s <= $3
+-- The first of each shard, in the order of the index: else all that are due would be read and sorted to give a few.
+select {actors} from unnest($2::integer[]) as wanted(number) cross join lateral (
+  select * from actors where kind = $1 and shard = wanted.number and due_at_s <= $3 order by due_at_s, key limit $4
+) as actors
 order by due_at_s, key limit $4;
 
 -- name: mail_of

@@ -19,9 +19,13 @@ select {mail} from mail where kind = :kind and shard = :shard and key = :key
 order by sent_at_s, sequence, id limit :limit;
 
 -- name: due
-select {actors} from actors
-where kind = :kind and shard in (select value from json_each(:shards))
-  and due_at_s is not null and due_at_s <= :before_s
+-- The first of each shard, in the order of the index: else all that are due would be read and sorted to give a few.
+with wanted(number) as (select value from json_each(:shards))
+select {actors} from wanted, actors
+where actors.rowid in (
+  select rowid from actors
+  where kind = :kind and shard = wanted.number and due_at_s is not null and due_at_s <= :before_s
+  order by due_at_s, key limit :limit)
 order by due_at_s, key limit :limit;
 
 -- name: mail_of
