@@ -134,6 +134,7 @@ class Settings:
     handler_timeout_s: float = setting(60.0, Seconds())  # a handler that waits for longer is cancelled: a failed run
     version_wait_s: float = setting(DAY_S, Seconds())  # mail of a saga whose version no node has is parked after that
     clock_skew_max_s: float = setting(2.0, Seconds())  # a wall clock further off is reported, and nothing goes by it
+    backlog_max: int = setting(5000, Count(0, 8000))  # mail that waits; beyond it new commands are refused. 0: never
     sweep_s: float = setting(1.0, Seconds())  # how often mail is looked for that nobody pushed
     drain_s: float = setting(10.0, Seconds(or_zero=True))  # how long a stopping node finishes its work
     idle_s: float = setting(10.0, Seconds())  # an actor without mail for so long leaves memory

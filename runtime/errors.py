@@ -67,6 +67,14 @@ class Overloaded(AmendsError):
     """A bounded queue is full. Nothing was accepted; try again after a pause."""
 
 
+class BacklogFull(Overloaded):
+    """More messages wait at a node than its limit, and it takes no new commands. Nothing was accepted."""
+
+    def __init__(self, text: str, *, retry_after_s: float = 1.0) -> None:
+        super().__init__(text)
+        self.retry_after_s = retry_after_s  # when to send the same again, by what the node knows
+
+
 class DeadlineExceeded(AmendsError):
     """No answer came in time. The outcome is unknown: ask for the state, or send the same message id again."""
 

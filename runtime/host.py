@@ -29,6 +29,7 @@ from runtime.durable.kind import Kind, Limits, Subscribers
 from runtime.durable.new_history import NewHistory
 from runtime.durable.node_client import NodeClient
 from runtime.durable.provided import Provided
+from runtime.durable.region.headroom import Headroom
 from runtime.durable.region.kind_actor import AskKindStatus, KindActor
 from runtime.durable.region.router import Router
 from runtime.durable.region.shards import Shards
@@ -142,7 +143,8 @@ class Node:
         self.router.connect(self.membership, self.mesh)
         self.shards.died = self.membership.died
         await self.membership.start()
-        teller = BusyTeller(self.store, self._ports.clock, self._behaviours, self.name, self.incarnation, self._pauses)
+        me, pauses = (self.name, self.incarnation), self._pauses
+        teller = BusyTeller(self.store, self._ports.clock, self._behaviours, *me, pauses, self.headroom)
         teller.listen(self._ports.handling)
         self._follow_history()
         failpoint(Failpoint.MEMBER_STARTED)
@@ -161,6 +163,8 @@ class Node:
         carriers = Carriers(self.name)
         self.router = Router(ports, node=self.name, shards_per_kind=self._limits.shards_per_kind, calls=calls)
         carriers.connect(self.router.signal)
+        limits, backlog_max = self._limits, self.settings.backlog_max
+        self.headroom = Headroom(self.committer, ports, node=self.name, backlog_max=backlog_max, sweep_s=limits.sweep_s)
         self.client = NodeClient(
             self.router,
             self.committer,
@@ -168,6 +172,7 @@ class Node:
             contracts,
             ports,
             joining=Joining(self.store, subscribers, parties_of(self._catalogue)),
+            headroom=self.headroom,
             kinds=self._catalogue.kinds,
             message_bytes_max=self._limits.message_bytes_max,
             retention_s=self._limits.retention_s,
@@ -186,7 +191,7 @@ class Node:
         for behaviour in self._behaviours:
             kind = Kind(behaviour, contracts, subscribers, store, self._ports, limits, node, carriers)
             residents = Residents(kind, self.committer, self.router, shards.read_again, shards.may_commit)
-            shards.sweepers[kind.name] = Sweeper(residents, upkeep.purge)
+            shards.sweepers[kind.name] = Sweeper(residents, upkeep.purge, self.headroom.found)
 
     async def _start_kinds(self) -> None:
         for name, sweeper in self.shards.sweepers.items():

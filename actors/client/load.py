@@ -28,7 +28,11 @@ __all__ = ["LoadPlan", "Summary", "percentile", "run"]
 _ATTEMPT_S = 20.0
 _ATTEMPTS_MAX = 6
 _PAUSE_S = 0.5
-_AGAIN = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)  # the same order again is the same order
+_AGAIN = (  # the same order again is the same order
+    grpc.StatusCode.UNAVAILABLE,
+    grpc.StatusCode.RESOURCE_EXHAUSTED,  # too much waits at the node
+    grpc.StatusCode.DEADLINE_EXCEEDED,
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from runtime.observe.console import UNWRITTEN, unwritten
 __all__ = ["NO_NODE", "RequestFailed", "Shop"]
 
 NO_NODE = 3
-"""The exit code when no node answers."""
+"""The exit code when no node answers, or takes what is new."""
 
 _RETRY_POLICY = {  # every call may be repeated; a node that starts or is busy answers soon
     "maxAttempts": 4,
@@ -42,6 +42,7 @@ _EXITS = {
     grpc.StatusCode.FAILED_PRECONDITION: 5,
     grpc.StatusCode.DEADLINE_EXCEEDED: 6,
 }
+_COME_AGAIN = "grpc-retry-pushback-ms"  # with RESOURCE_EXHAUSTED: too much waits at the node, which takes nothing new
 _SURE = (2, 4, 5)  # exits after which it is known what came of the request
 
 
@@ -106,4 +107,6 @@ class Shop:
         elif code is grpc.StatusCode.UNIMPLEMENTED:
             text = f"the server at {self.node} is no node of the order system"
         exit_code = _EXITS.get(code, 1)
+        if any(key == _COME_AGAIN for key, _ in error.trailing_metadata() or ()):
+            exit_code = NO_NODE
         raise RequestFailed(text + ("" if exit_code in _SURE else self.repeated()), exit_code) from None

@@ -46,6 +46,7 @@ _PAUSE_S = 0.05
 _ENDED = (READY_TO_SHIP, CANCELLED)
 _AGAIN = (
     grpc.StatusCode.UNAVAILABLE,
+    grpc.StatusCode.RESOURCE_EXHAUSTED,  # too much waits at the node
     grpc.StatusCode.DEADLINE_EXCEEDED,
     grpc.StatusCode.CANCELLED,  # by a server that ended during the call
     grpc.StatusCode.INTERNAL,  # of a stream that broke in the middle of a frame

@@ -37,7 +37,7 @@ from runtime.observe.conversation import Conversation, read_conversation
 from runtime.observe.sequence import as_mermaid, as_object
 from runtime.operate import objects
 from runtime.operate.account import Account
-from runtime.operate.busy import Work, warnings_of, works_of
+from runtime.operate.busy import Work, refusals_of, warnings_of, works_of
 from runtime.operate.dead_letters import NotFound, dead_letters
 from runtime.operate.lookup import accounts, conversations_of_key
 from runtime.operate.processes import AT_REST, OVERDUE, choreographies_of, processes
@@ -124,13 +124,13 @@ admin.add_command(list_timers)
 @as_json_option
 @click.pass_obj
 def nodes(session: Session, as_json: bool, clock_skew_max_s: float) -> None:
-    """Nodes that have joined, their leases, how far the clocks of their machines are off, and what blocks them."""
+    """Nodes that have joined, their leases, how far off their machines' clocks are, what blocks them or they refuse."""
 
-    async def read(store: OperatorStore) -> tuple[ClusterView, tuple[Work, ...]]:
+    async def read(store: OperatorStore) -> tuple[ClusterView, tuple[Work, ...], tuple[str, ...]]:
         notes, view = await store.busy(), await store.cluster()
-        return view, works_of(view, notes)
+        return view, works_of(view, notes), tuple(refusals_of(view, notes))
 
-    view, works = session.run(read)
+    view, works, refusals = session.run(read)
     notes = StoreNotes() if session.store is not None else store_notes(session.url)
     show(
         as_json,
@@ -138,7 +138,7 @@ def nodes(session: Session, as_json: bool, clock_skew_max_s: float) -> None:
         tables.nodes_table(nodes_of(view)),
         "no node has joined",
     )
-    for text in warnings_of(works, view.now_s):
+    for text in (*warnings_of(works, view.now_s), *refusals):
         click.echo(f"warning: {tables.printable(text)}", err=True)
     for node in view.nodes:
         if abs(node.clock_off_s) > clock_skew_max_s:

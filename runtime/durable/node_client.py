@@ -15,7 +15,7 @@ from typing import Unpack
 
 from google.protobuf.message import DecodeError, Message
 
-from runtime.contracts import Contracts
+from runtime.contracts import RUNTIMES_OWN, Contracts
 from runtime.durable.client import (
     TIMEOUT_S,
     ActorState,
@@ -29,14 +29,15 @@ from runtime.durable.client import (
 from runtime.durable.command_ids import check_alone, check_id, check_same, type_of
 from runtime.durable.joining import Joining
 from runtime.durable.known_kinds import KnownKinds
+from runtime.durable.region.headroom import Headroom
 from runtime.durable.region.router import Router
 from runtime.durable.waiting.actor_watch import POLL_S, ActorWatch
+from runtime.durable.waiting.command import WaitingCommand
 from runtime.durations import Span
 from runtime.envelope import Envelope, address_of, check_key, check_size, wrong_kind
-from runtime.errors import AmendsError, DeadlineExceeded, InvalidMessage, StoreCorrupt, StoreError, UnknownMessageType
+from runtime.errors import InvalidMessage, StoreCorrupt, StoreError, UnknownMessageType
 from runtime.failpoints import Failpoint
 from runtime.ports import Ports
-from runtime.record import record
 from runtime.store.committer import Committer
 from runtime.store.port import OperatorStore
 from runtime.store.records import MailRow, Outcome, Transition, Verdict
@@ -44,38 +45,8 @@ from runtime.store.records import MailRow, Outcome, Transition, Verdict
 __all__ = ["NodeClient"]
 
 _ACCEPTED = CommandOutcome(None, "", b"", b"")
+_OWN = f"{RUNTIMES_OWN}."  # messages of the runtime itself, such as a cancellation
 _GIVEN_UP = frozenset((Outcome.FAULTED, Outcome.UNDONE))
-
-
-@record(frozen=True, slots=True)
-class _Waiting:
-    """One call that waits for the outcome of its command."""
-
-    future: asyncio.Future[CommandOutcome]
-    envelope: Envelope
-    timeout_s: float
-    deadline_s: float  # monotonic
-
-    def succeed(self, outcome: CommandOutcome) -> None:
-        if not self.future.done():
-            self.future.set_result(outcome)
-
-    def fail(self, error: AmendsError) -> None:
-        if not self.future.done():
-            self.future.set_exception(error)
-
-    def unposted(self) -> DeadlineExceeded:
-        what = f"{self.envelope.type} for {address_of(*self.envelope.address)}"
-        return DeadlineExceeded(
-            f"the store did not say within {self.timeout_s:g} s whether it has {what}. It may be handled: read the "
-            f"state, or send the same again under the id {self.envelope.id.hex()}"
-        )
-
-    def expired(self) -> DeadlineExceeded:
-        return DeadlineExceeded(
-            f"no outcome of {self.envelope.type} for {address_of(*self.envelope.address)} within {self.timeout_s:g} s. "
-            "It may still be handled: read the state, or send the same again"
-        )
 
 
 class NodeClient(Client):
@@ -90,6 +61,7 @@ class NodeClient(Client):
         ports: Ports,
         *,
         joining: Joining,
+        headroom: Headroom,
         kinds: Iterable[str],
         message_bytes_max: int,
         retention_s: float,
@@ -101,6 +73,7 @@ class NodeClient(Client):
         self._contracts = contracts
         self._ports = ports
         self._joining = joining
+        self._headroom = headroom
         self._known_kinds = KnownKinds({*kinds, *(one.kind for one in contracts if one.is_command)}, store)
         self._message_bytes_max = message_bytes_max
         self._retention_s = retention_s
@@ -113,8 +86,7 @@ class NodeClient(Client):
         self, command: Message, *, timeout: Span = TIMEOUT_S, **options: Unpack[CommandOptions]
     ) -> CommandAccepted:
         envelope = self._envelope(command, "", options)
-        await self._known_kinds.check(envelope.kind)
-        await self._joining.check(envelope)
+        await self._check(envelope, options)
         self._ports.failpoint(Failpoint.COMMAND_RECEIVED)
         waiting = self._waiting(self._ports.tasks.new_future(), envelope, timeout)
 
@@ -135,8 +107,7 @@ class NodeClient(Client):
         call, future = self._calls.begin()
         try:
             envelope = self._envelope(command, call, options)
-            await self._known_kinds.check(envelope.kind)
-            await self._joining.check(envelope)
+            await self._check(envelope, options)
             self._ports.failpoint(Failpoint.COMMAND_RECEIVED)
             waiting = self._waiting(future, envelope, timeout)
             self._post(waiting, options, on_duplicate=lambda: self._look(waiting))
@@ -202,13 +173,28 @@ class NodeClient(Client):
             traceparent=options.get("traceparent", ""),
         )
 
-    def _waiting(self, future: asyncio.Future[CommandOutcome], envelope: Envelope, timeout: Span) -> _Waiting:
+    async def _check(self, envelope: Envelope, options: CommandOptions) -> None:
+        """Raises InvalidMessage and CannotJoin, and BacklogFull for what begins something while there is no room."""
+        await self._known_kinds.check(envelope.kind)
+        await self._joining.check(envelope)
+        if not self._headroom.is_full() or options.get("conversation") or envelope.type.startswith(_OWN):
+            return  # What goes on with something makes it end, and what the runtime sends has it turn back.
+        if not options.get("message_id") or not await self._is_accepted(envelope):
+            raise self._headroom.refusal()
+
+    async def _is_accepted(self, envelope: Envelope) -> bool:
+        """Whether a command of this id was accepted before. Raises StoreError."""
+        (handled,) = await self._store.handled([(envelope.conversation, envelope.id)])
+        shard = self._router.shard_of(envelope.key)
+        return handled is not None or await self._store.mail_of(envelope.address, shard, envelope.id) is not None
+
+    def _waiting(self, future: asyncio.Future[CommandOutcome], envelope: Envelope, timeout: Span) -> WaitingCommand:
         timeout_s = timeout_s_of(timeout)
-        return _Waiting(future, envelope, timeout_s, self._ports.clock.monotonic_s() + timeout_s)
+        return WaitingCommand(future, envelope, timeout_s, self._ports.clock.monotonic_s() + timeout_s)
 
     def _post(
         self,
-        waiting: _Waiting,
+        waiting: WaitingCommand,
         options: CommandOptions,
         *,
         on_duplicate: Callable[[], object],
@@ -237,7 +223,7 @@ class NodeClient(Client):
 
         self._committer.submit(transition, decided)
 
-    async def _accept_again(self, waiting: _Waiting) -> None:
+    async def _accept_again(self, waiting: WaitingCommand) -> None:
         """The id is known: the command was accepted before, unless it is another command's."""
         try:
             await self._outcome(waiting.envelope)
@@ -246,11 +232,11 @@ class NodeClient(Client):
         else:
             waiting.succeed(_ACCEPTED)
 
-    def _look(self, waiting: _Waiting) -> None:
+    def _look(self, waiting: WaitingCommand) -> None:
         if not waiting.future.done():
             self._ports.tasks.start(self._poll(waiting), name=f"outcome of {waiting.envelope.id.hex()}")
 
-    async def _poll(self, waiting: _Waiting) -> None:
+    async def _poll(self, waiting: WaitingCommand) -> None:
         """Find the outcome in the store, until the deadline: another call asked first, or the answer was lost."""
         clock, future = self._ports.clock, waiting.future
         while not future.done():

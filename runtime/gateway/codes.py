@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import grpc
 
 from runtime.errors import (
     ActorStopped,
     AmendsError,
+    BacklogFull,
     CannotJoin,
     CommitUnknown,
     DeadlineExceeded,
@@ -27,7 +30,10 @@ from runtime.operate.act_refused import ActRefused
 from runtime.operate.dead_letters import NotAwaited, NotFound, NotParked, StillNeeded
 from runtime.operate.repair_runs import RunMoved
 
-__all__ = ["CallFailed", "NotAllowed", "code_of", "told_to_clients"]
+__all__ = ["PUSHBACK", "CallFailed", "NotAllowed", "code_of", "pushback_of", "told_to_clients"]
+
+PUSHBACK: Final = "grpc-retry-pushback-ms"
+"""The trailing metadata that says after how many ms to try again, by gRPC's own specification of retries (A6)."""
 
 
 class NotAllowed(AmendsError):
@@ -43,8 +49,9 @@ class CallFailed(AmendsError):
 
 
 _CODES: tuple[tuple[type[AmendsError], grpc.StatusCode], ...] = (
-    # RESOURCE_EXHAUSTED is kept for what never fits, so that UNAVAILABLE alone means "try again".
+    # UNAVAILABLE means "try again". RESOURCE_EXHAUSTED means it only with a time in the trailing metadata (PUSHBACK).
     (MessageTooLarge, grpc.StatusCode.RESOURCE_EXHAUSTED),
+    (BacklogFull, grpc.StatusCode.RESOURCE_EXHAUSTED),
     (InvalidMessage, grpc.StatusCode.INVALID_ARGUMENT),
     (NoSuchSaga, grpc.StatusCode.NOT_FOUND),
     (CannotJoin, grpc.StatusCode.FAILED_PRECONDITION),
@@ -82,6 +89,11 @@ def code_of(error: AmendsError) -> grpc.StatusCode:
     if isinstance(error, CallFailed):
         return error.code
     return next((code for kind, code in _CODES if isinstance(error, kind)), grpc.StatusCode.INTERNAL)
+
+
+def pushback_of(error: BaseException) -> tuple[tuple[str, str], ...]:
+    """What the trailing metadata say beside the code: when to send the same again, if the node knows."""
+    return ((PUSHBACK, str(round(error.retry_after_s * 1000))),) if isinstance(error, BacklogFull) else ()
 
 
 def told_to_clients(error: BaseException) -> tuple[grpc.StatusCode, str]:

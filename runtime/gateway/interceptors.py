@@ -22,7 +22,7 @@ import grpc.aio
 from runtime.errors import AmendsError
 from runtime.failures import was_ordered
 from runtime.gateway.bodies import BodyUnreadable, Context, MethodCodec
-from runtime.gateway.codes import CallFailed, code_of, told_to_clients
+from runtime.gateway.codes import CallFailed, code_of, pushback_of, told_to_clients
 from runtime.ports import Fact, Ports
 
 __all__ = [
@@ -171,6 +171,8 @@ class EdgeInterceptor(grpc.aio.ServerInterceptor):
             text = f"{text if isinstance(error, AmendsError) else 'internal error'} (in the node's log under {id})"
         fact = CallUnreadable if isinstance(error, BodyUnreadable) else CallServed
         self._ports.report(fact(method, code.name, self._ports.clock.monotonic_s() - began_s, text))
+        if pushback := pushback_of(error):
+            context.set_trailing_metadata((*(context.trailing_metadata() or ()), *pushback))
         try:
             await context.abort(code, _short(text))
         except grpc.aio.AbortError:

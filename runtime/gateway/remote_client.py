@@ -35,6 +35,7 @@ from runtime.durations import Span
 from runtime.envelope import address_of
 from runtime.errors import (
     AmendsError,
+    BacklogFull,
     DeadlineExceeded,
     InvalidDefinition,
     InvalidSettings,
@@ -52,6 +53,7 @@ PATIENCE_S = 10.0
 """How long a client goes on asking when no node is to be reached, or none can answer at present."""
 
 _SLACK_S = 1.0  # the node's own word that it took too long says more than a connection that is cut
+_LATER = 0.5  # of the pause that a node asks for: who comes back comes by so much later, at most
 _BACKOFF = Backoff(first_s=0.05, max_s=1.0)
 _OPTIONS = [
     ("grpc.initial_reconnect_backoff_ms", 100),
@@ -199,6 +201,9 @@ class RemoteClient(Client):
                 )
             except grpc.aio.AioRpcError as error:
                 code, failure = error.code(), error_of(error, self._address)
+            if isinstance(failure, BacklogFull):
+                await self._wait_for_room(failure, ends_s)
+                continue
             is_sent = is_sent or not is_unconnected(failure)
             if code not in (*AGAIN, grpc.StatusCode.DEADLINE_EXCEEDED):
                 raise failure
@@ -207,6 +212,17 @@ class RemoteClient(Client):
             if code in AGAIN and not await tries.again(ends_s):
                 raise failure
             self._at += 1
+
+    async def _wait_for_room(self, full: BacklogFull, ends_s: float) -> None:
+        """Wait as long as the node says, and a part of that more, so that not all who were refused come back at once.
+
+        Raises the error when the caller's time would be over by then.
+        """
+        pause_s = full.retry_after_s * (1 + _LATER * self._ports.randomness.fraction())
+        if self._ports.clock.monotonic_s() + pause_s >= ends_s:
+            raise full
+        await self._ports.clock.sleep(pause_s)
+        self._at += 1
 
     def _expired(self, request: Any, timeout_s: float, failure: AmendsError) -> DeadlineExceeded:
         if isinstance(request, client_pb2.ActorRequest):

@@ -8,8 +8,17 @@ import grpc
 import grpc.aio
 
 import runtime.errors as errors
-from runtime.errors import AmendsError, DeadlineExceeded, InvalidMessage, LinkLost, MessageTooLarge, Overloaded
+from runtime.errors import (
+    AmendsError,
+    BacklogFull,
+    DeadlineExceeded,
+    InvalidMessage,
+    LinkLost,
+    MessageTooLarge,
+    Overloaded,
+)
 from runtime.gateway.client_service import ERROR_NAME
+from runtime.gateway.codes import PUSHBACK
 
 __all__ = ["AGAIN", "error_of", "is_unconnected"]
 
@@ -27,6 +36,9 @@ def error_of(error: grpc.aio.AioRpcError, address: str) -> AmendsError:
     code, text = error.code(), error.details() or error.code().name
     name = next((str(value) for key, value in error.trailing_metadata() or () if key == ERROR_NAME), "")
     named = getattr(errors, name, None)
+    if named is BacklogFull:
+        told = next((str(value) for key, value in error.trailing_metadata() or () if key == PUSHBACK), "")
+        return BacklogFull(text, retry_after_s=int(told) / 1000) if told.isdigit() else BacklogFull(text)
     if isinstance(named, type) and issubclass(named, AmendsError):
         return named(text)
     if code in AGAIN:

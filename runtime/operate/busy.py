@@ -9,7 +9,7 @@ from runtime.envelope import address_of
 from runtime.operate.spans import span
 from runtime.store.records import Busy, BusyHandler, ClusterView
 
-__all__ = ["Work", "own_lines", "owner_lines", "warnings_of", "works_of"]
+__all__ = ["Work", "own_lines", "owner_lines", "refusals_of", "warnings_of", "works_of"]
 
 _LONG_S = 10.0  # a handler that waits for so long is worth a warning; one that blocks is at once
 _LOG = "'handler blocks loop' in its log has the stack"
@@ -119,6 +119,15 @@ def warnings_of(works: Sequence[Work], now_s: float) -> Iterator[str]:
                 f"handlers that have been running on {node} for more than {span(_LONG_S)}: {len(long)}, longest "
                 f"{first.name} of {first.address}, for {span(now_s - first.since_s)}"
             )
+
+
+def refusals_of(view: ClusterView, notes: Iterable[Busy]) -> Iterator[str]:
+    """What the list of nodes says of nodes that refuse new commands."""
+    live = {(one.name, one.incarnation) for one in view.nodes if one.lease_until_s > view.now_s}
+    for note in notes:
+        if note.refuses_since_s and (note.node, note.incarnation) in live:
+            lasts = span(view.now_s - note.refuses_since_s)
+            yield f"{note.node} has refused new commands for {lasts}: more messages wait there than its backlog_max"
 
 
 def _nothing_else(work: Work) -> str:

@@ -8,9 +8,14 @@ from typing import Any
 
 from runtime.store.records import Busy, BusyHandler
 
-__all__ = ["BUSY_KEPT_S", "busy_from_text", "busy_to_text"]
+__all__ = ["BUSY_KEPT_S", "busy_from_text", "busy_to_text", "says_something"]
 
 BUSY_KEPT_S = 86_400.0
+
+
+def says_something(busy: Busy) -> bool:
+    """Whether a node tells anything that is worth a row: handlers, pauses, or that it refuses new commands."""
+    return bool(busy.handlers or busy.pauses or busy.refuses_since_s)
 
 
 def busy_to_text(busy: Busy) -> str:

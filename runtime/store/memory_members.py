@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace as with_changes
 
 from runtime.ports import Clock
-from runtime.store.busy import BUSY_KEPT_S
+from runtime.store.busy import BUSY_KEPT_S, says_something
 from runtime.store.definitions import DefinitionRow
 from runtime.store.lived import Lived
 from runtime.store.records import Busy, ClusterView, NodeRow, ShardRow, Subscription
@@ -122,7 +122,7 @@ class MemoryMembers:
             return
         before_s = busy.told_at_s - BUSY_KEPT_S
         told = {one: busy for one, busy in self._told.items() if busy.until_s >= before_s and one != node}
-        self._told = {**told, node: busy} if busy.handlers or busy.pauses else told
+        self._told = {**told, node: busy} if says_something(busy) else told
 
     async def busy(self) -> list[Busy]:
         return [busy for _, busy in sorted(self._told.items())]

@@ -209,8 +209,7 @@ class Transition:
 class Verdict(StrEnum):
     COMMITTED = "committed"
     CONFLICT = "conflict"  # the actor's row is no longer the expected one; nothing of it was written
-    # Mail to remove or reschedule is not there, or is parked, or its id is in the history. Nothing was written.
-    MAIL_MISSING = "mail_missing"
+    MAIL_MISSING = "mail_missing"  # mail to remove or move is not there, is parked, or was handled; nothing was written
     DUPLICATE = "duplicate"  # the posted id waits already or was handled; nothing was written
 
 
@@ -264,7 +263,7 @@ class BusyHandler:
 
 @dataclass(frozen=True, slots=True)
 class Busy:
-    """What handlers have run on a node for long, as it last told, the longest first; and what it has paused."""
+    """What handlers have run on a node for long, as it last told, the longest first; what it pauses, and refuses."""
 
     node: str
     incarnation: str
@@ -272,6 +271,7 @@ class Busy:
     until_s: float  # A node that lives and has such handlers tells again before.
     handlers: tuple[BusyHandler, ...]
     pauses: tuple[tuple[str, float, str, str], ...] = ()  # kind, since when, its last error, sagas with commas between
+    refuses_since_s: float = 0.0  # New commands of clients, since then; 0: it takes them.
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""A node whose billing holds on to what it handles: it waits for ever, or blocks the loop until a file is there."""
+"""A node whose billing holds on to what it handles: for ever, or until a file is there; it may block the loop."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ class Holding(Service[BillState], kind="billing", handler_timeout=3600):
     async def bill(self, command: BillOrder) -> OrderBilled:
         if command.line.sku == "wait":
             await asyncio.Event().wait()
+        while command.line.sku == "hold" and not Path("go-on").exists():
+            await asyncio.sleep(0.05)
         while command.line.sku == "block" and not Path("go-on").exists():  # in the folder that the node runs in
             time.sleep(0.05)  # noqa: ASYNC251 -- what is shown: it keeps the loop from everything else
         self.state.charges += 1

@@ -32,16 +32,23 @@ _EVER_S = 1e18
 class Sweeper:
     """Finds the mail of one kind's owned shards, and makes the rounds of its timers and its upkeep.
 
-    `purge` forgets old history, if the sweeper of this kind is the one that has to.
+    `purge` forgets old history, if the sweeper of this kind is the one that has to. `found` is told how much mail that
+    could be handled now a look has found.
     """
 
-    def __init__(self, residents: Residents, purge: Callable[[str], Awaitable[None]]) -> None:
+    def __init__(
+        self,
+        residents: Residents,
+        purge: Callable[[str], Awaitable[None]],
+        found: Callable[[str, int], object] = lambda kind, count: None,
+    ) -> None:
         self.residents = residents
         self.ownership = Ownership(residents)
         self.timers = DueTimers(self.ownership, self._failed)
         self.rows_max = _ROWS_MAX
         self.reach_max = _REACH_MAX
         self._purge = purge
+        self._found = found
         self._passivate_at_s = float("-inf")  # by the monotonic clock
         self._kind = residents.kind
         self._ports = residents.kind.ports
@@ -115,6 +122,8 @@ class Sweeper:
             if shards and not self.residents.paused:
                 complete = await self._sweep_waiting(shards, now_s)
                 complete = await self.timers.sweep(shards, rows_max=self.rows_max) and complete
+            else:
+                self._found(self.kind, 0)
             await self._purge(self.kind)
         except StoreError as error:
             self._failed(str(error))
@@ -173,12 +182,18 @@ class Sweeper:
             sent_before_s=sent_before_s,
             limit=self._reach,
         )
+        self._found(self.kind, self._able(rows))
         # What is due must be so by two readings, lest one of a clock that jumps has a message run a day too early.
         self._deliver(rows, min(now_s, self._ports.clock.now_s()))
         complete = len(rows) < self._reach
         # The rows found first may all belong to one actor that fails: the next look reaches past them.
         self._reach = self.rows_max if complete else min(self._reach * 2, self.reach_max)
         return complete
+
+    def _able(self, rows: list[MailRow]) -> int:
+        """How many of these could be handled now: not those that wait for a retry, nor any of a kind that is slowed."""
+        residents = self.residents
+        return 0 if residents.throttle.is_open else sum(not residents.is_blocked(row.address) for row in rows)
 
     def _deliver(self, rows: list[MailRow], now_s: float) -> None:
         if rows:

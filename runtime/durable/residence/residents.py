@@ -66,7 +66,7 @@ class Residents:
         self._handled, self.throttle = self.release.handled, self.release.throttle
         self.losses = LostRuns(limits.turn_messages_max)  # actors and shards that have left are remembered, too
         self.suspects = Suspects(kind, committer, self.losses.condemn)
-        self.undos_only = self._backlog.undos_only
+        self.undos_only, self.is_blocked = self._backlog.undos_only, self._backlog.is_blocked
         self._committer = committer
         self.bind, self.fetch, self.takes_up = self._memory.bind, self._memory.read, self._memory.takes_up
         self.when_idle, self.is_here = self._memory.when_idle, self._memory.__contains__

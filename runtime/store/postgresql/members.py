@@ -14,7 +14,7 @@ from typing import Any
 import asyncpg
 
 from runtime.errors import StoreBusy
-from runtime.store.busy import BUSY_KEPT_S, busy_from_text, busy_to_text
+from runtime.store.busy import BUSY_KEPT_S, busy_from_text, busy_to_text, says_something
 from runtime.store.columns import DEFINITIONS
 from runtime.store.definitions import DefinitionRow
 from runtime.store.lived import Lived
@@ -152,7 +152,7 @@ class PostgresqlMembers:
         if (busy.node, busy.incarnation) in self._left:
             return
         one = (kept(busy.node), kept(busy.incarnation), busy.told_at_s - BUSY_KEPT_S)
-        if busy.handlers or busy.pauses:
+        if says_something(busy):
             self._notes.tell(self._sql["tell_busy"], *one, busy.until_s, busy_to_text(busy))
         else:
             self._notes.tell(self._sql["forget_busy"], *one)

@@ -17,7 +17,7 @@ import apsw
 
 from runtime.errors import CommitUnknown, StoreUnavailable
 from runtime.ports import Clock
-from runtime.store.busy import BUSY_KEPT_S, busy_from_text, busy_to_text
+from runtime.store.busy import BUSY_KEPT_S, busy_from_text, busy_to_text, says_something
 from runtime.store.columns import DEFINITIONS, SUBSCRIPTIONS
 from runtime.store.definitions import DefinitionRow
 from runtime.store.lived import Lived
@@ -171,7 +171,7 @@ class SqliteMembers:
         def put(connection: apsw.Connection) -> None:
             connection.execute(sql["forget_old_busy"], (busy.told_at_s - BUSY_KEPT_S,))
             connection.execute(sql["forget_busy"], {"name": busy.node, "incarnation": busy.incarnation})
-            if busy.handlers or busy.pauses:
+            if says_something(busy):
                 connection.execute(sql["put_busy"], (*node, busy_to_text(busy)))
 
         if node not in self._left:

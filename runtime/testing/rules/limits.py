@@ -31,6 +31,8 @@ def draw_limits(dice: Dice) -> dict[str, Any]:
         limits["activations_max"] = dice.choose((8, 3))
     if dice.chance(0.2):
         limits["idle_s"] = 0.5
+    if limits.get("mailbox_max") == 1:
+        limits["backlog_max"] = 4  # Not drawn: a seed draws what it drew before there was this limit.
     return limits
 
 

@@ -19,6 +19,7 @@ from runtime.durable.carriers import Carriers
 from runtime.durable.joining import Joining
 from runtime.durable.kind import Kind, Limits, Subscribers
 from runtime.durable.node_client import NodeClient
+from runtime.durable.region.headroom import Headroom
 from runtime.durable.region.kind_actor import AskKindStatus, KindActor
 from runtime.durable.region.router import Router
 from runtime.durable.region.shards import Shards
@@ -52,6 +53,8 @@ class LocalNode:
         store: MemoryStore | None = None,
         limits: Limits | None = None,
         clock: VirtualClock | None = None,
+        *,
+        backlog_max: int = 0,
     ) -> None:
         self.facts: list[Fact] = []
         self.ports = Ports(
@@ -68,6 +71,8 @@ class LocalNode:
         subscriptions = [one for behaviour in behaviours for one in behaviour.subscriptions]
         subscribers = Subscribers(subscriptions)
         self.committer = Committer(self.store, self.ports)
+        sweep_s = self.limits.sweep_s
+        self.headroom = Headroom(self.committer, self.ports, node="node", backlog_max=backlog_max, sweep_s=sweep_s)
         self.calls = PendingCalls("node", "1", self.contracts, self.ports.tasks)
         self._carriers = Carriers("node")
         self.router = Router(self.ports, node="node", shards_per_kind=self.limits.shards_per_kind, calls=self.calls)
@@ -75,12 +80,12 @@ class LocalNode:
         kinds = [self._kind(one, subscribers) for one in behaviours]
         learners = (subscribers.learn, self._carriers.learn)
         self.shards = Shards(self.router, self.ports, learners)
-        retention_s, sweep_s = self.limits.retention_s, self.limits.sweep_s
+        retention_s = self.limits.retention_s
         purge = Upkeep(self.store, self.ports, self.shards.purges, retention_s=retention_s, sweep_s=sweep_s).purge
         for kind in kinds:
             read_again, may_commit = self.shards.read_again, self.shards.may_commit
             residents = Residents(kind, self.committer, self.router, read_again, may_commit)
-            self.shards.sweepers[kind.name] = Sweeper(residents, purge)
+            self.shards.sweepers[kind.name] = Sweeper(residents, purge, self.headroom.found)
         self.system = ActorSystem(self.ports, name="node")
         self.roots: dict[str, ActorRef] = {}
         self.client = NodeClient(
@@ -90,6 +95,7 @@ class LocalNode:
             self.contracts,
             self.ports,
             joining=Joining(self.store, subscribers, {}),
+            headroom=self.headroom,
             kinds=[one.kind for one in behaviours],
             message_bytes_max=self.limits.message_bytes_max,
             retention_s=self.limits.retention_s,
