@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from google.protobuf.message import Message
 
-from runtime.protos.saga_pb2 import SagaRecord
+from runtime.protos.saga_pb2 import SagaRecord, TaskRecord
 from runtime.saga import author
 from runtime.saga.author import AuthorFailed
 from runtime.saga.instance import Instance
 
-__all__ = ["complete"]
+__all__ = ["complete", "owes_within"]
 
 _ROOM_BYTES = 1024  # of the answer that carries the result; the result has the rest of what a message may have
 
@@ -35,3 +35,8 @@ def _body(made: object, wanted: type[Message], bytes_max: int) -> bytes:
     if not isinstance(made, wanted):
         raise AuthorFailed(f"result made a {type(made).__name__}, not a {wanted.DESCRIPTOR.full_name}")
     return author.body("result", made, max(1, bytes_max - _ROOM_BYTES) if bytes_max else 0)
+
+
+def owes_within(saga: Instance) -> bool:
+    """Whether a task that the flow does without is still being undone."""
+    return any(task.status == TaskRecord.OWED for task in saga.tasks[len(saga.definition.nodes) :])

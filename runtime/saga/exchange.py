@@ -56,6 +56,7 @@ def ask(exchange: Exchange, command_id: bytes, now_s: float) -> None:
             exchange.earlier_ids.remove(id)  # whoever answers this command knows what became of that one
     exchange.command_id = command_id
     exchange.status = Exchange.OPEN
+    exchange.outcome = ""  # of a question that was refused, and may be asked again all the same
     exchange.attempts += 1
     exchange.asked_at_s = now_s
 

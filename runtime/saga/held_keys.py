@@ -95,14 +95,17 @@ def _moved_to(
 
 
 def _waits_moved(saga: Instance, key: KeyDefinition, value: str) -> Iterator[tuple[Node, TaskRecord, TaskVerdict]]:
-    """A wait that is under way goes on by the new key, in the time that it has left."""
+    """A wait that is under way goes on by the new key, in the time that it has left. By none it fails, begun or not."""
     if saga.heading != SagaRecord.RUNNING:
         return
     for node in saga.definition.awaits:
         task = saga.tasks[node.index]
-        if node.standing == key.name and task.status == TaskRecord.RUNNING and parse_address(task.address)[1] != value:
+        is_under_way = task.status == TaskRecord.RUNNING and parse_address(task.address)[1] != value
+        if node.standing == key.name and not value and (is_under_way or _was_refused(task)):
             gone = f"the key {key.name} is empty now, by which {node.event.DESCRIPTOR.name} was to come"
-            yield node, task, awaits.moved(saga, node, task) if value else failed(gone)
+            yield node, task, failed(gone)
+        elif node.standing == key.name and is_under_way:
+            yield node, task, awaits.moved(saga, node, task)
 
 
 def _waits_begun(saga: Instance, key: KeyDefinition) -> Iterator[tuple[Node, TaskRecord, TaskVerdict]]:
@@ -111,9 +114,13 @@ def _waits_begun(saga: Instance, key: KeyDefinition) -> Iterator[tuple[Node, Tas
         return
     for node in saga.definition.awaits:
         task = saga.tasks[node.index]
-        was_refused = task.status == TaskRecord.WAITING and task.do.status == Exchange.REFUSED
-        if node.standing == key.name and was_refused:
+        if node.standing == key.name and _was_refused(task):
             yield node, task, awaits.begin(saga, node, task)
+
+
+def _was_refused(task: TaskRecord) -> bool:
+    """Of a wait that begins once the saga holds its key, at which it is stuck."""
+    return task.status == TaskRecord.WAITING and task.do.status == Exchange.REFUSED
 
 
 def _value(saga: Instance, key: KeyDefinition) -> str:

@@ -19,6 +19,7 @@ Undo in reverse follows H. Garcia-Molina and K. Salem, "Sagas" (1987); the pivot
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import assert_never
 
 from runtime.durable.behaviour import CancelTimer, NextId, SetTimer
@@ -57,8 +58,8 @@ def advance(
     saga, before = Instance(definition, record, now_s, next_id, bounds), record.status
     if not halted.takes(saga, given) and not held_keys.hears(saga, given):
         _apply(saga, given)
-    for node, task, verdict in held_keys.follow(saga) if definition.keys or record.keys else ():
-        _act(saga, node, task, verdict)
+    if definition.keys or record.keys:
+        _follow_keys(saga, was_stuck=before == SagaRecord.STUCK)
     follow_reminders(saga)
     asker.tell(saga, before)
     locks.let_go(saga, before)
@@ -86,7 +87,7 @@ def _apply(saga: Instance, given: inputs.Input) -> None:
         case inputs.CarriedOver():
             _carried_over(saga)
         case inputs.RetryRequested():
-            _retry(saga)
+            _act_on_all(saga, repair.retry(saga))
         case inputs.RepairRequested():
             _repair(saga, given)
         case inputs.DeadlockSearched():
@@ -97,6 +98,15 @@ def _apply(saga: Instance, given: inputs.Input) -> None:
             assert_never(given)
     if saga.begins or saga.undos:
         _begin_inner(saga)
+
+
+def _follow_keys(saga: Instance, *, was_stuck: bool) -> None:
+    """A key that is taken may turn the saga back; one that it needs no more may have been all that held it up."""
+    _act_on_all(saga, held_keys.follow(saga))
+    _begin_inner(saga)
+    if was_stuck and saga.record.status == SagaRecord.RUNNING:
+        _go_on(saga, ())
+        _act_on_all(saga, held_keys.follow(saga))
 
 
 # --- inputs, each for the task that it is about ---
@@ -160,15 +170,9 @@ def _timer_fired(saga: Instance, name: str) -> None:
     _act(saga, node, task, kinds.fired(saga, node, task))
 
 
-def _retry(saga: Instance) -> None:
-    for node, task, verdict in repair.retry(saga):
-        _act(saga, node, task, verdict)
-
-
 def _repair(saga: Instance, given: inputs.RepairRequested) -> None:
     """An operator's act. Once the instance is resumed, what came meanwhile is applied as if it came now."""
-    for node, task, verdict in repair.carry_out(saga, given.act):
-        _act(saga, node, task, verdict)
+    _act_on_all(saga, repair.carry_out(saga, given.act))
     for held in halted.released(saga):
         _apply(saga, held)
         saga.note = ""  # of the held input: the act has had its effect
@@ -196,6 +200,11 @@ def _unmatched(saga: Instance, input: inputs.Unmatched) -> None:
 
 
 # --- verdicts ---
+
+
+def _act_on_all(saga: Instance, found: Iterable[tuple[Node, TaskRecord, TaskVerdict]]) -> None:
+    for node, task, verdict in found:
+        _act(saga, node, task, verdict)
 
 
 def _act(saga: Instance, node: Node, task: TaskRecord, verdict: TaskVerdict) -> None:
@@ -273,15 +282,10 @@ def _go_on(saga: Instance, candidates: tuple[int, ...]) -> None:
                 return
     if has_begun or saga.record.status != SagaRecord.RUNNING:
         return
-    if _all_settled(saga, range(saga.definition.closing_from)) and not _owes_within(saga):
+    if _all_settled(saga, range(saga.definition.closing_from)) and not completion.owes_within(saga):
         if saga.definition.deadline_s:
             saga.timers.append(CancelTimer(DEADLINE))
         completion.complete(saga)
-
-
-def _owes_within(saga: Instance) -> bool:
-    """Whether a task that the flow does without is still being undone."""
-    return any(task.status == TaskRecord.OWED for task in saga.tasks[len(saga.definition.nodes) :])
 
 
 def _all_settled(saga: Instance, indexes: range | tuple[int, ...]) -> bool:

@@ -13,11 +13,12 @@ from typing import Any
 from google.protobuf.message import Message
 
 from runtime.durable.behaviour import Behaviour, Decision, Delivery, SetTimer
-from runtime.envelope import parse_address
+from runtime.envelope import Envelope, parse_address
 from runtime.errors import NotCarried
 from runtime.kind_names import AS_CALLED, KindNames
 from runtime.protos import durable_pb2, saga_pb2
 from runtime.saga.behaviour import SagaBehaviour
+from runtime.saga.migration import Unmovable, migrate
 from runtime.saga.node import StepDefinition
 from runtime.saga.pauses import TRIAL_S, Pauses
 from runtime.saga.saga import Saga
@@ -66,7 +67,7 @@ class PausingSaga(SagaBehaviour):
         envelope, pauses, now_s = delivery.envelope, self._pauses, delivery.now_s
         if not state.definition and type(delivery.message) in self._starts:
             self._check_start(now_s)
-        question = self._question(state, envelope.timer) if envelope.timer else None
+        question = self._asked_before(state, envelope) if envelope.timer else None
         if question is not None and (again_at_s := self._held_until_s(question, now_s)):
             note = f"{HELD}{question.kind} keeps failing, and its silence does not count"
             later = SetTimer(envelope.timer, again_at_s)
@@ -99,6 +100,20 @@ class PausingSaga(SagaBehaviour):
             counts_at_s = resumed_at_s + question.patience_s
             return counts_at_s if counts_at_s > now_s else 0.0
         return 0.0
+
+    def _asked_before(self, record: saga_pb2.SagaRecord, envelope: Envelope) -> _Question | None:
+        """What the timer is about. An instance of an older version is looked at as what it will be carried over to."""
+        if not record.definition or record.fingerprint == self.definition.fingerprint:
+            return self._question(record, envelope.timer)
+        if record.fingerprint not in self.definition.carries:
+            return None
+        carried = saga_pb2.SagaRecord()
+        carried.CopyFrom(record)
+        try:
+            renamed = migrate(self.definition, carried, envelope.key)
+        except Unmovable:
+            return None
+        return self._question(carried, renamed.get(envelope.timer, envelope.timer))
 
     def _question(self, record: saga_pb2.SagaRecord, timer: str) -> _Question | None:
         """None for a timer that is about no participant, such as the saga's deadline or a wait."""

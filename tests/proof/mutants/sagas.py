@@ -265,7 +265,7 @@ SAGAS = (
         (
             Edit(
                 interpreter._go_on,
-                "if _all_settled(saga, range(saga.definition.closing_from)) and not _owes_within(saga):",
+                "if _all_settled(saga, range(saga.definition.closing_from)) and not completion.owes_within(saga):",
                 "if True:",
             ),
         ),

@@ -25,6 +25,7 @@ from runtime.protos.saga_pb2 import (
 )
 from runtime.saga.awaiting import Await
 from runtime.saga.diagram import draw_saga
+from runtime.saga.first_of import FirstOf
 from runtime.saga.key import Key
 from runtime.saga.saga import Saga
 from runtime.saga.step import Step
@@ -227,6 +228,54 @@ def moving_stuck() -> type[Saga[OrderProcessState]]:
     charged, first = Key(of=charge, taken="stuck"), Step(**{**vars(bill()), "on_answer": note_charge})
     label = Await(ShippingLabelCreated, by="label_id", within=days(3), key=charged, on_event=note_label)
     return saga(bill=first, label=label, charged=charged, flow=first >> label)
+
+
+def test_a_wait_that_begins_again_counts_no_longer_as_refused() -> None:
+    story = placed(moving_stuck()).given_key_of_another("charged", "CH-1", by=NINE).given(BILLED)
+    assert story.step("label").do.outcome == "amends.KeyTaken"
+    story.given_key_freed("charged", "CH-1", by=NINE).given_retry().expect_waiting(ShippingLabelCreated, "CH-1")
+    assert story.step("label").do.outcome == ""
+
+
+def test_a_wait_whose_key_is_given_up_while_the_saga_is_stuck_at_it_turns_the_saga_back() -> None:
+    charged, first = Key(of=charge, taken="stuck"), Step(**{**vars(bill()), "on_answer": note_charge})
+    label = Await(ShippingLabelCreated, by="label_id", within=days(3), key=charged)
+    forget = changes_to("")
+    process = saga(bill=first, forget=forget, label=label, charged=charged, flow=first >> (forget | label))
+    story = placed(process).given_key_of_another("charged", "CH-1", by=NINE).given(BILLED)
+    story.expect_status("stuck", "process/ORD-9 holds the key 'CH-1' already")
+    story.given(READY, to=story.command(MarkReadyToShip)).expect_status(
+        "compensating", "label: the key charged is empty now, by which ShippingLabelCreated was to come"
+    )
+
+
+def test_a_saga_that_has_done_all_while_it_was_stuck_at_a_key_completes_once_it_is_tried_again() -> None:
+    story = placed(waiting(Key(of=charge, taken="stuck"))).given_key_of_another("charged", "CH-1", by=NINE)
+    story.given(BILLED).expect_status("stuck").given_key_freed("charged", "CH-1", by=NINE)
+    story.given(READY, to=story.command(MarkReadyToShip)).given_outside(LABEL).expect_status("stuck")
+    story.given_retry().expect_status("completed").expect_key("CH-1", "")
+
+
+def test_it_completes_as_well_when_it_needs_the_key_no_more() -> None:
+    charged, first = Key(of=charge, taken="stuck"), Step(**{**vars(bill()), "on_answer": note_charge})
+    label = Await(ShippingLabelCreated, by="label_id", within=days(3), key=charged)
+    ready, forget = close(), changes_to("")
+    parts = {"bill": first, "ready": ready, "label": label, "forget": forget, "charged": charged}
+    story = placed(saga(**parts, flow=first >> ready >> label >> forget))
+    story.given_key_of_another("charged", "CH-1", by=NINE).given(BILLED).expect_status("stuck")
+    story.given_key_freed("charged", "CH-1", by=NINE).given(READY, to=story.command(MarkReadyToShip))
+    story.given_outside(LABEL).given(READY, to=story.command(MarkReadyToShip)).expect_status("completed")
+
+
+def test_a_key_that_is_taken_has_what_is_within_a_task_undone_as_well() -> None:
+    card = Step(**{**vars(bill()), "on_answer": note_charge})
+    pay, ready, charged = FirstOf(card=card, account=bill()), close(), Key(of=charge)
+    label = Await(ShippingLabelCreated, by="label_id", within=days(3), key=charged)
+    process = saga(pay=pay, ready=ready, label=label, charged=charged, flow=pay >> ready >> label)
+    story = placed(process).given_key_of_another("charged", "CH-1", by=NINE)
+    story.given(BILLED).expect(MarkReadyToShip, RefundOrder).expect_status("compensating", "process/ORD-9 holds")
+    story.given(REFUNDED, to=story.command(RefundOrder)).given(CANCELLED, to=story.command(CancelOrder))
+    story.expect_status("compensated")
 
 
 def test_a_saga_that_is_stuck_at_a_key_can_be_cancelled() -> None:

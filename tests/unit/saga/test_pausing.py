@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from types import MappingProxyType
+
 import pytest
 
 from actors.orchestration import OrderProcess
 from protos.billing_pb2 import BillOrder, OrderBilled, OrderRefunded, RefundOrder
+from protos.orders_pb2 import OrderProcessState
 from protos.sales_pb2 import CancelOrder, OrderLine, OrderPlaced
 from protos.warehouse_pb2 import BackOrdered
 from runtime.errors import NotCarried
 from runtime.ports import Fact
+from runtime.saga.carrying import renames
 from runtime.saga.pauses import TRIAL_S, ParticipantPaused, ParticipantResumed, Pauses
 from runtime.saga.pausing import PausingSaga
+from runtime.saga.saga import Saga
+from runtime.saga.wait import Wait
 from runtime.testing import SagaTranscript
 
 _LINE = OrderLine(sku="CUP", quantity=2)
@@ -72,6 +79,28 @@ def test_silence_of_a_paused_participant_turns_no_saga_back() -> None:
     for _ in range(5):
         story.given_silence().expect().expect_ignored("billing keeps failing").expect_status("running")
     assert story.step("bill").do.attempts == 1
+
+
+class RestedProcess(Saga[OrderProcessState], kind=OrderProcess.kind):
+    """The order process of a later build, in which billing has another place."""
+
+    started_by = OrderProcess.started_by
+    one, two, three, four = Wait(1), Wait(1), Wait(1), Wait(1)
+    bill, ship, close = replace(OrderProcess.bill), replace(OrderProcess.ship), replace(OrderProcess.close)
+    flow = one >> two >> three >> four >> bill >> ship >> close
+    closing = OrderProcess.closing
+    carries = MappingProxyType({OrderProcess: renames()})
+
+
+def test_nor_does_it_turn_an_instance_back_that_an_older_build_has_begun() -> None:
+    node = PausingNode()
+    story = node.story()
+    node.pause()
+    later = SagaTranscript(PausingSaga(RestedProcess, node.pauses)).carrying_on(story)
+    later.given_silence().expect().expect_ignored("billing keeps failing")
+    node.pauses.answered("billing", later.now_s)
+    later.given(_BILLED, to=story.command(BillOrder)).expect_status("running")
+    assert later.step_status("bill") == "done"
 
 
 def test_the_time_of_a_pause_is_no_silence() -> None:
