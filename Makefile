@@ -22,6 +22,8 @@ AWAITED ?= 60
 LOCKED ?= 60
 OUTSIDE ?= 60
 HELD ?= 60
+CHAIN ?= 40
+RENAMED ?= 40
 PAIRS ?= 1200
 CUTS ?= 700
 SECONDS ?= 60
@@ -82,6 +84,8 @@ sim: $(STAMP)  ## what every build runs: seeds that once failed, fresh ones from
 	$(PROVE) simulate --seeds $(FAILOVERS) --from $(FROM) --workload failover --jobs $(JOBS)
 	$(PROVE) simulate --seeds $(UPGRADES) --from $(FROM) --workload upgrade --jobs $(JOBS)
 	$(PROVE) simulate --seeds $(UPGRADES) --from $(FROM) --workload carry --jobs $(JOBS)
+	$(PROVE) simulate --seeds $(CHAIN) --from $(FROM) --workload chain --jobs $(JOBS)
+	$(PROVE) simulate --seeds $(RENAMED) --from $(FROM) --workload renamed --jobs $(JOBS)
 	$(PROVE) simulate --seeds $(POISONED) --from $(FROM) --workload poisoned --jobs $(JOBS)
 	$(PROVE) simulate --seeds $(DEADLINES) --from $(FROM) --workload deadlines --jobs $(JOBS)
 	$(PROVE) simulate --seeds $(AWAITED) --from $(FROM) --workload awaited --jobs $(JOBS)
@@ -93,7 +97,7 @@ sim: $(STAMP)  ## what every build runs: seeds that once failed, fresh ones from
 
 nightly:  ## the same with ten times the seeds, other ones each day, and all pairs; hours
 	$(MAKE) sim FROM=$(shell date +%Y%m%d)0000 SEEDS=12000 PROGRAMS=8000 FAILOVERS=3000 UPGRADES=2000 POISONED=2000 \
-	  DEADLINES=600 AWAITED=600 LOCKED=600 OUTSIDE=600 HELD=600 PAIRS=1000000 CUTS=7000
+	  DEADLINES=600 AWAITED=600 LOCKED=600 OUTSIDE=600 HELD=600 CHAIN=400 RENAMED=400 PAIRS=1000000 CUTS=7000
 
 .PHONY: $(SCHEDULES)
 schedules: $(SCHEDULES)  ## every schedule of each saga of actors/ and examples/; each takes one core

@@ -20,6 +20,7 @@ from runtime.protos.saga_pb2 import CancelSaga
 from runtime.testing.virtual.dice import Dice
 from runtime.testing.world.world import World
 from tests.proof.programs import programs_pb2 as pb
+from tests.proof.programs.keys import KEY_EVENTS, values_of
 from tests.proof.programs.program import Deed, Program, Run
 from tests.proof.programs.vocabulary import PARTICIPANTS, RELAY, words_of
 
@@ -106,7 +107,7 @@ class ProgramClients:
 
     async def _client(self, number: int) -> None:
         """Ask for every fourth run and deed, one after another. Each has dice of its own."""
-        asked = [run for run in self._program.runs if not run.parent]
+        asked = [run for run in self._program.runs if not (run.parent or run.leader)]
         for run in asked[number::_CLIENTS]:
             dice = self._dice.named(run.name)
             if dice.keeps():
@@ -126,9 +127,11 @@ class ProgramClients:
         beside = []
         if dice.chance(0.2):
             beside.append(start(self._begins(run, begin), name="begin again"))
-        if run.process != RELAY and self._program.features.has("cancels") and dice.chance(0.3):
-            beside.append(start(self._cancels(run), name="cancel"))
-        beside += [start(one, name="tidings") for one in self._tidings(run)]
+        for one in (run, *(other for other in self._program.runs if other.leader == run.name)):
+            own = dice if one is run else self._dice.named(f"beside {one.name}")
+            if one.process != RELAY and self._program.features.has("cancels") and own.chance(0.3):
+                beside.append(start(self._cancels(one), name="cancel"))
+            beside += [start(words, name="tidings") for words in self._tidings(one)]
         await self._begins(run, begin)
         if dice.chance(0.1):
             await self._begins(run, begin)
@@ -144,11 +147,17 @@ class ProgramClients:
             key = f"{run.name}#{plan.steps[index].name}"
             dice = self._dice.named(f"tidings {key}")
             if not dice.chance(0.25):
-                yield self._says(run, key, dice)
+                yield self._says(run, pb.Tidings(key=key), key, dice)
+        for one in plan.detours.keys:
+            for number, key in enumerate((*values_of(one, run), *values_of(one, run))):
+                dice = self._dice.named(f"{one.name} {number} of {run.name}")
+                if dice.chance(0.5):
+                    event = KEY_EVENTS[one.name](key=key, content=f"{number} of {run.name}")
+                    yield self._says(run, event, key, dice)
 
-    async def _says(self, run: Run, key: str, dice: Dice) -> None:
+    async def _says(self, run: Run, event: Message, key: str, dice: Dice) -> None:
         await self._world.sleep(dice.choose((0.0, 0.5, 3.0, 8.0)) * dice.fraction())
-        await self._expect(Request(pb.Tidings(key=key), dice, self._new_id(), kind=f"{run.process}-keys", key=key), key)
+        await self._expect(Request(event, dice, self._new_id(), kind=f"{run.process}-keys", key=key), key)
 
     async def _begins(self, run: Run, request: Request) -> None:
         reply = await self._expect(request, run.name)

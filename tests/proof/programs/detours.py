@@ -13,18 +13,8 @@ from dataclasses import replace
 
 from runtime.saga.probe import ASK_AGAIN, REFUSED, Probe
 from runtime.testing.virtual.dice import Dice
-from tests.proof.programs.program import (
-    LOCK_NAMES,
-    Deed,
-    Detours,
-    ListPlan,
-    LockPlan,
-    Program,
-    RemindPlan,
-    Run,
-    SagaPlan,
-    StepPlan,
-)
+from tests.proof.programs.detour_plan import KEY_NAMES, LOCK_NAMES, Detours, KeyPlan, ListPlan, LockPlan, RemindPlan
+from tests.proof.programs.program import Deed, Program, Run, SagaPlan, StepPlan
 
 __all__ = ["with_detours"]
 
@@ -47,6 +37,7 @@ def with_detours(program: Program, dice: Dice, draw_deed: DrawDeed) -> Program:
     has_events = events.chance(_OFTEN)
     lists, alternatives = wholes.chance(_OFTEN), wholes.chance(_OFTEN)
     plans: dict[str, SagaPlan] = {}
+    children = [saga.child for saga in program.sagas]
     for saga in program.sagas:
         detours = _drawn(saga, dice, waits=waits, choices=choices, ends=ends)
         detours = _with_wholes(saga, detours, wholes, lists=lists, alternatives=alternatives)
@@ -55,6 +46,7 @@ def with_detours(program: Program, dice: Dice, draw_deed: DrawDeed) -> Program:
             detours = replace(detours, events_s={index: events.choose(_EVENTS_S) for index in awaited})
         detours = _with_people_and_news(saga, detours, dice.named(f"people and news of {saga.kind}"))
         detours = _with_locks(saga, detours, dice.named(f"locks of {saga.kind}"))
+        detours = _with_keys(saga, detours, dice.named(f"keys of {saga.kind}"), is_child=saga.kind in children)
         detours = _with_reminders(saga, detours, dice.named(f"reminders of {saga.kind}"))
         plans[saga.kind] = replace(saga, detours=detours, undoes_past_stuck=dice.chance(_OFTEN))
     runs = tuple(_decided(run, plans[run.process], dice) if run.process in plans else run for run in program.runs)
@@ -129,6 +121,36 @@ def _with_locks(saga: SagaPlan, detours: Detours, dice: Dice) -> Detours:
         for index in locked
     }
     return replace(detours, locks=plans)
+
+
+def _with_keys(saga: SagaPlan, detours: Detours, dice: Dice, *, is_child: bool) -> Detours:
+    """Keys that are told before a step from which there is a way back, and there waited by.
+
+    A child never learns what another instance learns, since one that is stuck over that would keep its parent waiting.
+    """
+    if not dice.chance(_OFTEN):
+        return detours
+    told = [index for index in range(len(saga.steps)) if index not in detours.lists]
+    ways = [(one, later) for one in told for later in saga.later_than(one) if not saga.steps[later].past_pivot]
+    plans = []
+    for name in KEY_NAMES if ways else ():
+        learned, waiting = dice.choose(ways)
+        again = [one for one in saga.later_than(waiting) if not saga.steps[one].past_pivot]
+        waits = [waiting, *(again[:1] if dice.chance(0.3) else ())]
+        changed = [one for one in saga.later_than(learned) if one in told]
+        plans.append(
+            KeyPlan(
+                name,
+                learned,
+                moved=dice.choose(changed) if changed and dice.chance(0.4) else None,
+                dropped=dice.choose(changed) if changed and dice.chance(0.2) else None,
+                is_shared=dice.chance(0.5) and not is_child,
+                sticks=dice.chance(0.4),
+                discards=dice.chance(0.5),
+                waits_s={index: dice.choose(_EVENTS_S) for index in waits},
+            )
+        )
+    return replace(detours, keys=tuple(dice.some(plans, 0.8)))
 
 
 def _with_reminders(saga: SagaPlan, detours: Detours, dice: Dice) -> Detours:

@@ -3,6 +3,7 @@
 draw_program ──▶ Features                        each feature is on in half of the seeds (swarm testing)
              ──▶ shapes.draw_saga, draw_relay    the sagas and the relay
              ──▶ _RunDrawing                     runs, and the script of each deed
+             ──▶ with_followers, with_children   which sagas begin by one event, and which are started by another
              ──▶ with_detours                    waits, choices and early ends of the sagas
 """
 
@@ -28,6 +29,7 @@ from tests.proof.programs.program import (
     StepPlan,
 )
 from tests.proof.programs.shapes import draw_relay, draw_saga
+from tests.proof.programs.together import with_followers
 from tests.proof.programs.vocabulary import PARTICIPANTS, SLOTS
 
 __all__ = ["FEATURES", "RARE", "WORK", "draw_program"]
@@ -92,6 +94,7 @@ def draw_program(dice: Dice) -> Program:
         settings=_settings(dice, features),
     )
     inner = _RunDrawing(dice.named("inner"), features, retries)
+    plain = with_followers(plain, dice.named("together"))
     plain = with_children(plain, dice.named("families"))
     whole = with_detours(plain, dice.named("detours"), inner.inner_deed)
     return replace(whole, runs=tuple(map(mild, whole.runs)))

@@ -13,7 +13,8 @@ from runtime.protos.saga_pb2 import SagaRecord
 from runtime.store.records import ActorRow, HistoryRow, Outcome
 from runtime.testing.rules.ledger import Ledger
 from tests.proof.programs import programs_pb2 as pb
-from tests.proof.programs.vocabulary import ORIGIN, PARTICIPANTS, SLOTS, deed_of
+from tests.proof.programs.program import first_names
+from tests.proof.programs.vocabulary import ORIGIN, PARTICIPANTS, SLOTS, STARTING, deed_of
 
 __all__ = ["DeedCommand", "Evidence"]
 
@@ -61,6 +62,7 @@ class Evidence:
         default_factory=dict
     )  # The keys are a deed, and whether the command is its undo.
     starts: dict[str, list[DeedCommand]] = field(default_factory=dict)  # The starting events of each run.
+    handled: dict[bytes, HistoryRow] = field(default_factory=dict)  # The keys are messages.
     twice: list[str] = field(default_factory=list)  # Deeds that two participants have done.
 
     def __post_init__(self) -> None:
@@ -71,7 +73,7 @@ class Evidence:
             self.origins[row.key] = pb.OriginState.FromString(row.state)
         for slot in SLOTS:
             for row in self.ledger.rows_of(slot.kind):
-                self.records[f"{slot.kind}|{row.key}"] = (SagaRecord.FromString(row.state), row)
+                self.records[f"{slot.kind}|{row.key}"] = (_with_first_names(SagaRecord.FromString(row.state)), row)
         self._read_orders()
 
     def entry(self, deed: str) -> pb.Entry:
@@ -107,6 +109,7 @@ class Evidence:
     def _read_orders(self) -> None:
         for conversation, rows in self.ledger.history.items():
             self._places.update(((conversation, id), place) for place, id in enumerate(rows))
+            self.handled.update(rows)
         for row, envelope in self.ledger.sent():
             if envelope is None:
                 continue
@@ -126,8 +129,17 @@ class Evidence:
             self.orders.setdefault(deed, []).append(order)
 
 
+def _with_first_names(record: SagaRecord) -> SagaRecord:
+    for task in record.tasks:
+        task.path = first_names(task.path)
+    record.stuck_reason = first_names(record.stuck_reason)
+    return record
+
+
 def _run_started_by(envelope: Envelope) -> str:
-    for event_type in (pb.Begun, pb.Resumed):
+    """A saga's run has its kind and key. The event names the run of its leader, which is that of a relay."""
+    for event_type in STARTING:
         if envelope.type == event_type.DESCRIPTOR.full_name:
-            return event_type.FromString(envelope.body).run
+            is_of_saga = any(slot.kind == envelope.kind for slot in SLOTS)
+            return f"{envelope.kind}|{envelope.key}" if is_of_saga else event_type.FromString(envelope.body).run
     return ""

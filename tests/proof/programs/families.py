@@ -46,7 +46,9 @@ def _child(parent: Run, plan: SagaPlan, pattern: Run) -> Run:
     key = f"C-{parent.key}"[:150]
     name = f"{plan.kind}|{key}"
     deeds = tuple(replace(deed, name=f"{name}#{deed.step}") for deed in pattern.deeds)
-    return replace(pattern, name=name, key=key, deeds=deeds, starting=0, begin_raises=False, parent=parent.name)
+    return replace(
+        pattern, name=name, key=key, deeds=deeds, starting=0, begin_raises=False, leader="", parent=parent.name
+    )
 
 
 def mild(run: Run) -> Run:

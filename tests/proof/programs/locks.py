@@ -24,8 +24,9 @@ from runtime.saga.node import full_name
 from runtime.store.records import ActorRow, HistoryRow, Outcome
 from runtime.testing.rules.ledger import Violation
 from tests.proof.programs.annotate import annotate
+from tests.proof.programs.detour_plan import LOCK_NAMES, LockPlan
 from tests.proof.programs.evidence import Evidence
-from tests.proof.programs.program import LOCK_NAMES, LockPlan, Program
+from tests.proof.programs.program import Program
 
 __all__ = ["check_locks", "lock_of"]
 

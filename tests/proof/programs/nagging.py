@@ -18,8 +18,9 @@ from runtime.store.records import Outcome
 from runtime.testing.rules.ledger import Violation
 from tests.proof.programs import programs_pb2 as pb
 from tests.proof.programs.annotate import annotate
+from tests.proof.programs.detour_plan import NAGGED, RemindPlan
 from tests.proof.programs.evidence import Evidence
-from tests.proof.programs.program import NAGGED, Program, RemindPlan, Run, SagaPlan
+from tests.proof.programs.program import Program, Run, SagaPlan
 from tests.proof.programs.vocabulary import words_of
 
 __all__ = ["check_reminders", "nags_of", "reminder_of"]

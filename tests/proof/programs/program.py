@@ -10,6 +10,7 @@ without the handler what was meant to go wrong.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum, auto
@@ -18,28 +19,21 @@ from typing import Any
 from runtime.durable.behaviour import RetryPolicy
 from runtime.saga.probe import Probe
 from runtime.saga.step import Budget
+from tests.proof.programs.detour_plan import Detours
 
 __all__ = [
-    "ASKED",
     "CHILD",
-    "HELD",
-    "LOCK_NAMES",
-    "NAGGED",
-    "SAID",
     "AlarmAct",
     "Deed",
-    "Detours",
     "Fate",
     "Features",
-    "ListPlan",
-    "LockPlan",
     "Program",
     "RelayPlan",
-    "RemindPlan",
     "Run",
     "SagaPlan",
     "Script",
     "StepPlan",
+    "first_names",
 ]
 
 
@@ -47,12 +41,12 @@ CHILD = "child"
 """The name of a child in the flow of its parent."""
 
 
-ASKED, SAID, HELD, NAGGED = "_boss", "_news", "_lock", "_nag"
-"""How the names end of waits for a person, of events that a saga says, of locks, and of reminders. They begin with a
-step's.
-"""
+_LATER_NAME = re.compile(r"\b(s\d+)v\d+(?=\b|_)")
 
-LOCK_NAMES = ("shelf", "till")
+
+def first_names(text: str) -> str:
+    """The text with the names that steps have in the first version, whichever version it is of."""
+    return _LATER_NAME.sub(r"\1", text)
 
 
 class Fate(Enum):
@@ -137,54 +131,6 @@ class StepPlan:
 
 
 @dataclass(frozen=True, slots=True)
-class ListPlan:
-    """How many items are under way at a time, whether they are in order, and how many may fail."""
-
-    at_once: int
-    tolerate: int
-    in_order: bool
-
-
-@dataclass(frozen=True, slots=True)
-class LockPlan:
-    """A lock that a saga takes: by which name, on which key, and how long it waits for it."""
-
-    name: str
-    key: str  # Empty: the key of the run, which runs of other sagas share.
-    within_s: float
-    expires_s: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class RemindPlan:
-    """How often a saga says that a step is not getting on."""
-
-    after_s: float
-    every_s: float
-    times: int
-
-
-@dataclass(frozen=True, slots=True)
-class Detours:
-    """What a saga's flow has beside its steps, by the indexes of the steps."""
-
-    waits_s: Mapping[int, float] = field(default_factory=dict)  # A wait before the step.
-    events_s: Mapping[int, float] = field(default_factory=dict)  # A wait for an event before the step, for so long.
-    approvals_s: Mapping[int, float] = field(default_factory=dict)  # A wait for a person before it, for so long.
-    said: Mapping[int, int] = field(default_factory=dict)  # Before the step, the event of that step is published.
-    choices: frozenset[int] = frozenset()  # The step is the branch of a choice.
-    end_after: int | None = None  # An early end behind this step, for the runs that take it.
-    lists: Mapping[int, ListPlan] = field(default_factory=dict)  # The step is done for each item of a list.
-    alternatives: frozenset[int] = frozenset()  # The step is two, of which one is to be done.
-    locks: Mapping[int, LockPlan] = field(default_factory=dict)  # A lock before the step.
-    reminders: Mapping[int, RemindPlan] = field(default_factory=dict)  # Beside the step.
-
-    def is_whole(self, index: int) -> bool:
-        """Whether the step has tasks within, each with a deed of its own."""
-        return index in self.lists or index in self.alternatives
-
-
-@dataclass(frozen=True, slots=True)
 class SagaPlan:
     """One saga. Each step stands after the steps for which it waits."""
 
@@ -201,6 +147,15 @@ class SagaPlan:
     undoes_past_stuck: bool = False
     child: str = ""  # The kind of the saga that it starts as its child, before all its steps.
     child_may_stay: bool = False
+    generation: int = 0  # The number of this version.
+    earlier: SagaPlan | None = None  # The version whose instances this one carries over.
+    renamed: frozenset[int] = frozenset()  # The steps that have names of their own in this version.
+    rests_s: Mapping[int, float] = field(default_factory=dict)  # A wait before the step that other versions lack.
+
+    def called(self, index: int) -> str:
+        """The name of the step at this place in this version; `first_names` gives that of its plan."""
+        name = self.steps[index].name
+        return f"{name}v{self.generation}" if index in self.renamed else name
 
     @property
     def closing_names(self) -> tuple[str, ...]:
@@ -240,6 +195,7 @@ class Run:
     unwanted: frozenset[str] = frozenset()  # The steps that this run's choices pass over.
     ends_early: bool = False
     parent: str = ""  # The run whose child it is; no client asks for it.
+    leader: str = ""  # The run that begins by the same event; no client asks for this one.
     inner: Mapping[str, tuple[Deed, ...]] = field(default_factory=dict)  # Of items and alternatives, by step.
 
     def deeds_of(self, index: int) -> tuple[Deed, ...]:
@@ -270,6 +226,7 @@ class Program:
     opening: int  # The balance of each account at first.
     retries: RetryPolicy
     settings: dict[str, Any] = field(default_factory=dict)
+    together: tuple[str, ...] = ()  # The processes that one event starts, as the catalogue names them.
 
     def all_deeds(self) -> Iterator[Deed]:
         for run in self.runs:

@@ -155,6 +155,52 @@ class Tidings(_message.Message):
 Global___Tidings: _TypeAlias = Tidings  # noqa: Y015
 
 @_typing.final
+class Hint(_message.Message):
+    """Events that find a saga by a key that it holds."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KEY_FIELD_NUMBER: _builtins.int
+    CONTENT_FIELD_NUMBER: _builtins.int
+    key: _builtins.str
+    content: _builtins.str
+    def __init__(
+        self,
+        *,
+        key: _builtins.str = ...,
+        content: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "key", b"key"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Hint: _TypeAlias = Hint  # noqa: Y015
+
+@_typing.final
+class Clue(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KEY_FIELD_NUMBER: _builtins.int
+    CONTENT_FIELD_NUMBER: _builtins.int
+    key: _builtins.str
+    content: _builtins.str
+    def __init__(
+        self,
+        *,
+        key: _builtins.str = ...,
+        content: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "key", b"key"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Clue: _TypeAlias = Clue  # noqa: Y015
+
+@_typing.final
 class Nag(_message.Message):
     """What a saga says while one of its steps is not getting on."""
 
@@ -425,11 +471,19 @@ class FirstState(_message.Message):
     KEY_FIELD_NUMBER: _builtins.int
     RUN_FIELD_NUMBER: _builtins.int
     KEPT_FIELD_NUMBER: _builtins.int
+    GENERATION_FIELD_NUMBER: _builtins.int
+    HEARD_FIELD_NUMBER: _builtins.int
     key: _builtins.str
     run: _builtins.str
+    generation: _builtins.int
+    """The version of the saga whose functions may read this."""
     @_builtins.property
     def kept(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The deeds whose answers were kept."""
+
+    @_builtins.property
+    def heard(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The contents of events that came by a key."""
 
     def __init__(
         self,
@@ -437,10 +491,12 @@ class FirstState(_message.Message):
         key: _builtins.str = ...,
         run: _builtins.str = ...,
         kept: _abc.Iterable[_builtins.str] | None = ...,
+        generation: _builtins.int = ...,
+        heard: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["kept", b"kept", "key", b"key", "run", b"run"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["generation", b"generation", "heard", b"heard", "kept", b"kept", "key", b"key", "run", b"run"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -453,11 +509,19 @@ class SecondState(_message.Message):
     KEY_FIELD_NUMBER: _builtins.int
     RUN_FIELD_NUMBER: _builtins.int
     KEPT_FIELD_NUMBER: _builtins.int
+    GENERATION_FIELD_NUMBER: _builtins.int
+    HEARD_FIELD_NUMBER: _builtins.int
     key: _builtins.str
     run: _builtins.str
+    generation: _builtins.int
+    """The version of the saga whose functions may read this."""
     @_builtins.property
     def kept(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The deeds whose answers were kept."""
+
+    @_builtins.property
+    def heard(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The contents of events that came by a key."""
 
     def __init__(
         self,
@@ -465,10 +529,12 @@ class SecondState(_message.Message):
         key: _builtins.str = ...,
         run: _builtins.str = ...,
         kept: _abc.Iterable[_builtins.str] | None = ...,
+        generation: _builtins.int = ...,
+        heard: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["kept", b"kept", "key", b"key", "run", b"run"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["generation", b"generation", "heard", b"heard", "kept", b"kept", "key", b"key", "run", b"run"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -481,11 +547,19 @@ class ThirdState(_message.Message):
     KEY_FIELD_NUMBER: _builtins.int
     RUN_FIELD_NUMBER: _builtins.int
     KEPT_FIELD_NUMBER: _builtins.int
+    GENERATION_FIELD_NUMBER: _builtins.int
+    HEARD_FIELD_NUMBER: _builtins.int
     key: _builtins.str
     run: _builtins.str
+    generation: _builtins.int
+    """The version of the saga whose functions may read this."""
     @_builtins.property
     def kept(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The deeds whose answers were kept."""
+
+    @_builtins.property
+    def heard(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The contents of events that came by a key."""
 
     def __init__(
         self,
@@ -493,10 +567,12 @@ class ThirdState(_message.Message):
         key: _builtins.str = ...,
         run: _builtins.str = ...,
         kept: _abc.Iterable[_builtins.str] | None = ...,
+        generation: _builtins.int = ...,
+        heard: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["kept", b"kept", "key", b"key", "run", b"run"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["generation", b"generation", "heard", b"heard", "kept", b"kept", "key", b"key", "run", b"run"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -22,8 +22,9 @@ from runtime.store.records import ActorRow
 from runtime.testing.rules.ledger import Violation
 from runtime.testing.virtual.dice import Dice
 from runtime.testing.world.cluster import SimCluster
+from tests.proof.programs.detour_plan import ASKED
 from tests.proof.programs.evidence import Evidence
-from tests.proof.programs.program import ASKED, CHILD
+from tests.proof.programs.program import CHILD
 from tests.proof.programs.vocabulary import SLOTS
 
 __all__ = ["Repairs", "check_repairs"]

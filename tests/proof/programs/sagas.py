@@ -14,14 +14,11 @@ from typing import Any
 
 from google.protobuf.message import Message
 
-from runtime.saga.approval import Approval
-from runtime.saga.awaiting import Await
 from runtime.saga.child import Child
 from runtime.saga.each import Each
 from runtime.saga.first_of import FirstOf
 from runtime.saga.flow import Flow, Part
 from runtime.saga.on import On, on
-from runtime.saga.publish import Publish
 from runtime.saga.remind import Remind
 from runtime.saga.saga import Saga
 from runtime.saga.step import Step
@@ -29,10 +26,14 @@ from runtime.saga.wait import Wait
 from runtime.saga.when import End, When
 from tests.proof.programs import programs_pb2 as pb
 from tests.proof.programs.annotate import annotate
+from tests.proof.programs.carried import check_generation, migration_to
+from tests.proof.programs.detour_plan import ASKED, HELD, NAGGED, SAID
+from tests.proof.programs.keys import WaitsBefore, keys_and_waits
 from tests.proof.programs.locks import lock_of
 from tests.proof.programs.nagging import reminder_of
+from tests.proof.programs.news import approval_of, event_of, news_of
 from tests.proof.programs.origin import starting_event
-from tests.proof.programs.program import ASKED, CHILD, HELD, NAGGED, SAID, Deed, Program, Run, SagaPlan, StepPlan
+from tests.proof.programs.program import CHILD, Deed, Program, Run, SagaPlan, StepPlan
 from tests.proof.programs.vocabulary import SLOTS, STARTING, Words, words_of
 
 __all__ = ["RAISED", "saga_class"]
@@ -66,7 +67,8 @@ class _SagaMaker:
 
     def made(self) -> type[Saga[Any]]:
         plan = self._plan
-        parts, edges = self._flow()
+        keys, waits_before = keys_and_waits(plan, self._slot.state)
+        parts, edges = self._flow(waits_before)
         closing = tuple(
             Step(self._do(name, words_of(kind)), done=words_of(kind).changed, timeout=plan.closing_within_s)
             for name, kind in zip(plan.closing_names, plan.closing, strict=True)
@@ -77,7 +79,11 @@ class _SagaMaker:
             namespace["flow"] = Flow(tuple(parts.values()), tuple(edges))
             namespace.update(parts)
             namespace.update(self._reminders(parts))
+            namespace.update(keys)
             namespace["closing"] = closing
+            if plan.earlier is not None:
+                earlier = saga_class(self._program, plan.earlier)
+                namespace["carries"] = types.MappingProxyType({earlier: migration_to(plan, self._slot.state)})
 
         undo = "independent" if plan.undoes_past_stuck else "strict"
         keywords: dict[str, Any] = {"kind": plan.kind, "deadline": plan.deadline_s, "undo": undo}
@@ -85,11 +91,11 @@ class _SagaMaker:
         made: type[Saga[Any]] = types.new_class(plan.kind.title(), (Saga[state],), keywords, body)
         return made
 
-    def _flow(self) -> tuple[dict[str, Part], list[tuple[Part, Part]]]:
+    def _flow(self, waits_before: WaitsBefore) -> tuple[dict[str, Part], list[tuple[Part, Part]]]:
         """The parts by name, and what waits for what."""
         plan, detours = self._plan, self._plan.detours
         steps = [self._part(index, step) for index, step in enumerate(plan.steps)]
-        parts: dict[str, Part] = dict(zip((step.name for step in plan.steps), steps, strict=True))
+        parts: dict[str, Part] = {plan.called(index): part for index, part in enumerate(steps)}
         edges: list[tuple[Part, Part]] = []
         behind: dict[int, Part] = {}  # What comes behind a step has to wait for this, too.
         if detours.end_after is not None:
@@ -106,8 +112,16 @@ class _SagaMaker:
                 wait = parts[f"{step.name}_wait"] = Wait(detours.waits_s[index])
                 edges.append((wait, first))
                 first = wait
+            for name, awaited in waits_before(index).items():
+                parts[name] = awaited
+                edges.append((awaited, first))
+                first = awaited
+            if index in plan.rests_s:
+                rest = parts[f"{step.name}_rest"] = Wait(plan.rests_s[index])
+                edges.append((rest, first))
+                first = rest
             if index in detours.events_s:
-                event = parts[f"{step.name}_event"] = self._event(step, detours.events_s[index])
+                event = parts[f"{step.name}_event"] = event_of(step, detours.events_s[index], self._slot.state)
                 edges.append((event, first))
                 first = event
             for name, part in self._beside(index, step).items():
@@ -123,37 +137,21 @@ class _SagaMaker:
         """What comes before a step, the last first: news that the saga says itself, a wait for a person, a lock."""
         found: dict[str, Part] = {}
         detours, state_type = self._plan.detours, self._slot.state
-
-        def news(state: Any) -> pb.Tidings:
-            return pb.Tidings(key=f"{state.run}#{self._plan.steps[detours.said[index]].name}")
-
-        def asks(state: Any) -> pb.Tidings:
-            return pb.Tidings(key=f"{state.run}#{step.name}")
-
         if index in detours.said:
-            found[f"{step.name}{SAID}"] = Publish(annotate(news, state=state_type, result=pb.Tidings))
+            found[f"{step.name}{SAID}"] = news_of(self._plan.steps[detours.said[index]].name, state_type)
         if index in detours.approvals_s:
-            within_s, goes_on = detours.approvals_s[index], bool(len(detours.approvals_s) % 2)
-            annotate(asks, state=state_type, result=pb.Tidings)
-            found[f"{step.name}{ASKED}"] = Approval(asks, within=within_s, goes_on=goes_on)
+            goes_on = bool(len(detours.approvals_s) % 2)
+            found[f"{step.name}{ASKED}"] = approval_of(step.name, detours.approvals_s[index], state_type, goes_on)
         if index in detours.locks:
             found[f"{step.name}{HELD}"] = lock_of(detours.locks[index], state_type)
         return found
 
     def _reminders(self, parts: Mapping[str, Part]) -> dict[str, Remind]:
-        names = {index: self._plan.steps[index].name for index in self._plan.detours.reminders}
-        return {
-            f"{names[index]}{NAGGED}": reminder_of(parts[names[index]], names[index], plan, self._slot.state)
-            for index, plan in self._plan.detours.reminders.items()
-        }
-
-    def _event(self, step: StepPlan, within_s: float) -> Await:
-        def key(state: Any) -> str:
-            return f"{state.run}#{step.name}"
-
-        annotate(key, state=self._slot.state, result=str)
-        on_timeout = "go on" if step.past_pivot or len(step.name) % 2 else "turn back"
-        return Await(pb.Tidings, key=key, within=within_s, on_timeout=on_timeout, keep=10, keep_for=20.0, outside=True)
+        found = {}
+        for index, plan in self._plan.detours.reminders.items():
+            name, part = self._plan.steps[index].name, parts[self._plan.called(index)]
+            found[f"{name}{NAGGED}"] = reminder_of(part, name, plan, self._slot.state)
+        return found
 
     def _child(self, parts: dict[str, Part]) -> list[Part]:
         """The child that comes before all steps, if there is one."""
@@ -214,9 +212,10 @@ class _SagaMaker:
         state_type, runs = self._slot.state, self._runs
 
         def begin(event: Any) -> Message:
-            if runs[event.run].begin_raises:
+            run = runs[f"{self._plan.kind}|{event.key}"]  # The event names the run of its leader.
+            if run.begin_raises:
                 raise _Raised
-            made: Message = state_type(key=event.key, run=event.run)
+            made: Message = state_type(key=event.key, run=run.name, generation=self._plan.generation)
             return made
 
         annotate(begin, event=event_type, result=state_type)
@@ -292,4 +291,5 @@ class _SagaMaker:
         return annotate(keep, state=self._slot.state, answer=words.changed, result=None)
 
     def _deed(self, state: Any, step: str) -> Deed:
+        check_generation(state, self._plan)
         return self._deeds[f"{state.run}#{step}"]

@@ -22,12 +22,14 @@ from runtime.testing.world.cluster import SimCluster
 from runtime.testing.world.world import World
 from tests.proof.programs import programs_pb2 as pb
 from tests.proof.programs.books import check_books
+from tests.proof.programs.carried import check_carried, was_carried
 from tests.proof.programs.clients import ProgramClients
 from tests.proof.programs.drawing import draw_program
 from tests.proof.programs.endings import check_relay, check_saga, is_spoiled, relay_ending
 from tests.proof.programs.evidence import Evidence
 from tests.proof.programs.external_effects import POISONED, ExternalEffects
 from tests.proof.programs.families import check_child, is_kept
+from tests.proof.programs.keys import check_keys, is_taken, key_figures
 from tests.proof.programs.locks import check_locks
 from tests.proof.programs.nagging import check_reminders, nags_of
 from tests.proof.programs.news import check_approvals, check_news
@@ -35,15 +37,19 @@ from tests.proof.programs.next_version import later_version
 from tests.proof.programs.operators import Operators
 from tests.proof.programs.origin import origin_class
 from tests.proof.programs.participants import participant_classes
-from tests.proof.programs.program import Program
+from tests.proof.programs.program import Program, first_names
 from tests.proof.programs.relays import relay_class
 from tests.proof.programs.repairs import Repairs, check_repairs
 from tests.proof.programs.sagas import RAISED, saga_class
+from tests.proof.programs.together import check_together, several_of
 from tests.proof.programs.told_checks import check_told, check_traces
 from tests.proof.programs.undo_order import check_undo_order
 from tests.proof.programs.vocabulary import RELAY, deed_of
+from tests.proof.workloads.deploying import deploy
 
 __all__ = ["Deployed", "ProgramPlay", "RandomPrograms"]
+
+_LOOK_S = 0.25
 
 
 class RandomPrograms:
@@ -55,7 +61,8 @@ class RandomPrograms:
         *("poisoned", "replayed", "discarded", "too old"),
         *("timers fired", "timers moved", "timers cancelled"),
         "version rolled out",
-        *("locks granted", "locks lost", "reminded"),
+        *("locks granted", "locks lost", "reminded", "started together", "carried over"),
+        *("keys asked for", "heard by a key", "keys taken"),
     )
     never = ()
 
@@ -68,13 +75,19 @@ class Deployed:
 
     def __init__(self, program: Program, dice: Dice) -> None:
         self.program = program
+        self.later = later_version(program, dice)
         self.outside = ExternalEffects()
         self.settings = program.settings
         self.catalogue = _catalogue(program, self.outside)
-        self._dice = dice
+        self.hazards = ("roll out",) * 3 if self.has_other_steps else ()
+
+    @property
+    def has_other_steps(self) -> bool:
+        """Whether only the next version can carry on all instances."""
+        return any(plan.earlier is not None for plan in self.later.sagas)
 
     def next_catalogue(self) -> Catalogue:
-        return _catalogue(later_version(self.program, self._dice), self.outside)
+        return _catalogue(self.later, self.outside)
 
     def begin(self, world: World, dice: Dice) -> ProgramPlay:
         """Raises TypeError in a world whose database the operators of the program cannot reach."""
@@ -93,13 +106,14 @@ def _catalogue(program: Program, outside: ExternalEffects) -> Catalogue:
         "sagas": [saga_class(program, plan) for plan in program.sagas],
     }
     relays = [] if program.relay is None else [relay_class(program, program.relay)]
-    return Catalogue(contracts=[pb], services=services, choreographies=relays)
+    return Catalogue(contracts=[pb], services=services, choreographies=relays, several=several_of(program))
 
 
 class ProgramPlay:
     """One running program, and the checks at its end."""
 
     def __init__(self, deployed: Deployed, cluster: SimCluster, dice: Dice) -> None:
+        self._deployed = deployed
         self._program = deployed.program
         self._outside = deployed.outside
         self._cluster = cluster
@@ -112,13 +126,23 @@ class ProgramPlay:
         operators = self._operators
         watch = self._cluster.ports.tasks.start(operators.watch(), name="operators")
         repairs = self._cluster.ports.tasks.start(self._repairs.watch(), name="repairs")
+        last = self._cluster.ports.tasks.start(self._end_with_the_next_version(), name="last roll-out")
         await self._clients.run()
         operators.clients_are_done = self._repairs.clients_are_done = True
         await watch
         await repairs
+        await last
         await self._repairs.let_all_end()
         await operators.settle_what_is_left()
         await self._clients.ask_again_late()
+
+    async def _end_with_the_next_version(self) -> None:
+        """Once all is healed, every node runs the version that carries on whatever any version has begun."""
+        if not self._deployed.has_other_steps:
+            return
+        while not self._cluster.healed:
+            await self._cluster.sleep(_LOOK_S)
+        await deploy(self._cluster, {node.name: 1 for node in self._cluster.nodes})
 
     # --- checking ---
 
@@ -146,7 +170,13 @@ class ProgramPlay:
         yield from check_repairs(evidence)
         yield from check_news(evidence, program)
         yield from check_approvals(evidence, program)
+        yield from check_together(evidence, program)
+        if self._deployed.has_other_steps:
+            plans = {plan.kind: plan for plan in self._deployed.later.sagas}
+            versions = (self._deployed.catalogue.sagas, self._deployed.next_catalogue().sagas)
+            yield from check_carried(evidence, *versions, plans)
         yield from check_locks(evidence, program)
+        yield from check_keys(evidence, program)
         yield from check_reminders(evidence, program)
         yield from (Violation("I2", what) for what in self._outside.wrong)
 
@@ -162,8 +192,11 @@ class ProgramPlay:
         is_stuck = record.status == SagaRecord.STUCK and run is not None
         if not is_stuck or run is None:
             return False
-        found, reason = self._evidence, record.stuck_reason
-        return is_spoiled(found, run, reason) or is_kept(found, self._program, run, reason)
+        found, reason = self._evidence, first_names(record.stuck_reason)
+        program = self._program
+        return is_spoiled(found, run, reason) or any(
+            excuses(found, program, run, reason) for excuses in (is_kept, is_taken)
+        )
 
     def _excuses_letter(self, mail: MailRow) -> bool:
         if mail.id in self._clients.told.junk or mail.id in self._operators.garbage:
@@ -197,7 +230,10 @@ class ProgramPlay:
             **self._repairs.did,
             "abandoned": sagas[SagaRecord.ABANDONED],
             "reminded": sum(1 for _ in nags_of(found)),
+            "carried over": was_carried(found),
+            "started together": sum(1 for run in program.runs if run.leader and run.name in found.starts),
             **self._locks(),
+            **key_figures(found),
         }
         return {**figures, **self._timers(), "poisoned": self._cluster.facts["MessageParked"]}
 

@@ -11,27 +11,22 @@ comes meanwhile is discarded.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from itertools import groupby
+from collections.abc import Iterator
 from typing import Any
 
-from runtime.durable.caused import came_of
-from runtime.protos.saga_pb2 import AwaitedEvent, EventCame, HoldKey, KeyHeld, KeyRecord, ReleaseKey, SagaRecord
+from runtime.protos.saga_pb2 import SagaRecord
 from runtime.saga.awaiting import Await
 from runtime.saga.catalogue import Catalogue
 from runtime.saga.key import Key
-from runtime.saga.node import full_name
 from runtime.saga.on import on
 from runtime.saga.saga import Saga
 from runtime.saga.step import Step
-from runtime.store.records import HistoryRow, Outcome
-from runtime.testing.rules.ledger import Ledger, Violation
+from runtime.testing.rules.ledger import Violation
 from runtime.testing.virtual.dice import Dice
 from runtime.testing.world.world import World
 from tests.proof.programs import programs_pb2 as pb
 from tests.proof.workloads.awaited import AwaitingClients, Participant, Starter
-from tests.proof.workloads.turn_orders import after_turn
+from tests.proof.workloads.key_holders import broken_holders
 
 __all__ = ["HeldKeys", "held"]
 
@@ -41,7 +36,6 @@ _PROCESS = 3
 _KIND = "learning"
 _TAKEN = " holds the key "  # in the reason of an instance whose key another one holds
 _MOVES = "moves"  # the last part of the key of an instance that tells a second key
-_HELD, _HOLDS, _RELEASES, _CAME = map(full_name, (KeyHeld, HoldKey, ReleaseKey, EventCame))
 
 
 def _begin(event: pb.Begun) -> pb.ThirdState:
@@ -180,49 +174,3 @@ def _wrong(record: SagaRecord) -> Iterator[str]:
         yield f"it has had the events {kept}"
     if kept and record.status == SagaRecord.COMPENSATED and _TAKEN not in record.reason:
         yield f"it has turned back ({record.reason}), having had the events {kept}"
-
-
-def broken_holders(ledger: Ledger, kind: str) -> Iterator[Violation]:
-    """What is wrong with who held the keys of a kind, once all sagas have ended."""
-    histories: dict[str, list[HistoryRow]] = {}
-    for some in ledger.history.values():
-        for row in some.values():
-            if row.kind == kind and row.revision and row.outcome in (Outcome.HANDLED, Outcome.IGNORED):
-                histories.setdefault(row.key, []).append(row)
-    for key, rows in histories.items():
-        for what in _broken(rows):
-            yield Violation("I2", f"{kind}/{key}: {what}")
-    for actor in ledger.rows_of(kind):
-        for entry in KeyRecord.FromString(actor.state).events:
-            if entry.held_by or entry.status == AwaitedEvent.WAITING:
-                yield Violation("I5", f"{kind}/{actor.key}: {entry.held_by or entry.holder} has ended, and holds it")
-
-
-def _broken(rows: list[HistoryRow]) -> Iterator[str]:
-    """The history does not order what one turn has handled, so any order of that will do which fits."""
-    model = _Holder()
-    for _, turn in groupby(sorted(rows, key=lambda one: one.revision), key=lambda one: one.revision):
-        model, mistakes = after_turn(model, turn)
-        yield from mistakes
-
-
-@dataclass(slots=True)
-class _Holder:
-    """Who holds a key, as it is meant."""
-
-    name: str = ""
-
-    def broken(self, rows: Iterable[HistoryRow]) -> Iterator[str]:
-        for row in rows:
-            caused = came_of(row).caused
-            handed = [one.address for one in caused if one.type == _CAME]
-            if self.name and handed not in ([], [self.name]):
-                yield f"an event was handed to {handed}, while {self.name} held it"
-            if self.name and row.error.startswith("discarded"):
-                yield f"an event was discarded, while {self.name} held it"
-            if row.type == _HOLDS and any(one.type == _HELD for one in caused):
-                if self.name not in ("", row.sender):
-                    yield f"{row.sender} got it, while {self.name} held it"
-                self.name = row.sender
-            elif row.type == _RELEASES and row.sender == self.name:
-                self.name = ""

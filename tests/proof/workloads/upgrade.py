@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import replace
 from types import MappingProxyType
@@ -40,6 +40,7 @@ from runtime.testing.virtual.dice import Dice
 from runtime.testing.world.cluster import SimCluster
 from runtime.testing.world.node import SimNode
 from runtime.testing.world.world import World
+from tests.proof.workloads.deploying import deploy
 from tests.proof.workloads.orders import OrderClients, Orders, Wish
 
 __all__ = ["Carry", "Chain", "Upgrade", "UpgradeClients", "carry", "chain", "upgrade"]
@@ -214,12 +215,12 @@ class UpgradeClients(OrderClients):
             await self._cluster.sleep(_LOOK_S)
         hosts = [node for node in self._cluster.nodes if not node.failed_for_good and _may_host_orders(node)]
         if len(hosts) > 1:
-            await self._deploy({node.name: number % 2 for number, node in enumerate(hosts)})
+            await deploy(self._cluster, {node.name: number % 2 for number, node in enumerate(hosts)})
             self._side_by_side = self._open()
             await self._until_quiet(None)
             return
         for version in self.last:
-            await self._deploy({node.name: version for node in self._cluster.nodes})
+            await deploy(self._cluster, {node.name: version for node in self._cluster.nodes})
             await self._until_quiet(version)
 
     def _open(self) -> int:
@@ -228,17 +229,6 @@ class UpgradeClients(OrderClients):
             SagaRecord.FromString(row.state).status in (SagaRecord.RUNNING, SagaRecord.COMPENSATING)
             for row in self._world.ledger.rows_of(OrderProcess.kind)
         )
-
-    async def _deploy(self, versions: Mapping[str, int]) -> None:
-        """Have the named nodes run these versions. Other nodes stay as they are."""
-        nodes = [node for node in self._cluster.nodes if node.name in versions]
-        for node in nodes:
-            node.version = versions[node.name]
-        while late := [node for node in nodes if _is_late(node)]:
-            for node in late:
-                if node.runs_version != node.version:
-                    node.drain()
-            await self._cluster.sleep(_LOOK_S)
 
     async def _until_quiet(self, version: int | None) -> None:
         """Wait until only mail and timers of the other version are left; without a version, until none are left."""
@@ -283,10 +273,6 @@ class _CarryClients(UpgradeClients):
 
 def _may_host_orders(node: SimNode) -> bool:
     return not node.spec.services or "orchestration" in node.spec.services
-
-
-def _is_late(node: SimNode) -> bool:
-    return not node.failed_for_good and (not node.serves or node.runs_version != node.version)
 
 
 class _ChainClients(_CarryClients):

@@ -47,6 +47,11 @@ def test_every_saga_is_accepted_and_many_shapes_come() -> None:
             shapes["deadline"] += definition.deadline_s > 0
             shapes["whatever is in it"] += not definition.starts[0].where
             shapes["reminders"] += bool(definition.reminders)
+            shapes["several keys"] += len(definition.keys) > 1
+            shapes["key that changes"] += any(one.moved is not None for one in plan.detours.keys)
+            shapes["key that is given up"] += any(one.dropped is not None for one in plan.detours.keys)
+            shapes["key of several"] += any(one.is_shared for one in plan.detours.keys)
+            shapes["started together"] += plan.kind in program.together
             shapes["dotted key"] += "." in definition.starts[0].key
             for node in definition.flow_nodes:
                 shapes[type(node).__name__] += 1
@@ -96,17 +101,22 @@ def test_deeds_are_told_apart_by_their_names_and_a_program_can_be_hosted() -> No
 
 
 def test_the_next_version_of_a_program_carries_on_what_the_first_has_begun_and_is_another() -> None:
-    others = 0
+    others = carrying = between = 0
     for seed in range(50):
         deployed = Deployed(drawn(seed), Dice(seed))
         following = deployed.next_catalogue()
         assert following.service_names == deployed.catalogue.service_names
         first, second = deployed.catalogue.sagas, following.sagas
-        assert [one.fingerprint for one in first] == [one.fingerprint for one in second]
+        for old, new in zip(first, second, strict=True):
+            assert old.fingerprint in (new.fingerprint, *new.carries)
+        carrying += deployed.has_other_steps
+        between += any(one.between for one in second)
         others += [one.steps for one in first] != [one.steps for one in second]
         runs = [one.retries.runs_max for one in deployed.catalogue.behaviours]
         assert [one.retries.runs_max for one in following.behaviours] == runs
     assert others == 50
+    assert 5 < carrying < 25
+    assert between > 3
 
 
 def test_two_deployments_share_nothing() -> None:
