@@ -16,6 +16,7 @@ from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import DecodeError, Message
 from google.protobuf.message_factory import GetMessageClass
 
+from runtime.durations import shown
 from runtime.envelope import check_key, wrong_kind
 from runtime.errors import InvalidDefinition, InvalidMessage, UnknownMessageType
 from runtime.kind_names import AS_CALLED, KindNames
@@ -66,7 +67,7 @@ class Contract:
 def contract_of(message_type: type[Message]) -> Contract:
     """Read the options of a message type. Raises InvalidDefinition when they do not fit its fields."""
     if not is_message_type(message_type):
-        raise InvalidDefinition(f"{message_type!r} is no message type")
+        raise InvalidDefinition(f"{shown(message_type)} is no message type")
     descriptor = message_type.DESCRIPTOR
     options = descriptor.GetOptions()
     kind = key_field = ""

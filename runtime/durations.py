@@ -6,9 +6,11 @@ timer for a time that no clock can reach would fail whenever it is set.
 
 from __future__ import annotations
 
+import inspect
 import math
 import numbers
 from collections.abc import Callable
+from dataclasses import is_dataclass
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -36,6 +38,8 @@ SPAN_MAX_S = 100 * 365.25 * 86_400.0
 """A hundred years: longer than any process waits, and short enough to be added to any clock."""
 
 COUNT_MAX = 1_000_000
+
+_SHOWN_MAX = 5  # values of a tuple, in an error
 
 
 def seconds(count: float) -> timedelta:
@@ -80,10 +84,20 @@ def check_count(count: object, rule: str, where: str, *, least: int, most: int =
 
 
 def shown(value: object) -> str:
-    """The value as it was written, and no more of it than a line."""
+    """The value as its author knows it, and no more of it than a line: of classes and functions the name."""
     if isinstance(value, int) and abs(value) > 10**30:
         return f"a number of about {math.floor(math.log10(abs(value)))} digits"
-    return repr(value)[:80]
+    if isinstance(value, tuple | list) and type(value) in (tuple, list):
+        inside = ", ".join(map(shown, value[:_SHOWN_MAX])) + (", ..." if len(value) > _SHOWN_MAX else "")
+        return f"({inside})" if isinstance(value, tuple) else f"[{inside}]"
+    if isinstance(value, bytes | bytearray | memoryview):
+        return f"{len(value)} bytes"
+    name = getattr(value, "__name__", None)
+    if isinstance(value, type) or (isinstance(name, str) and callable(value) and inspect.isroutine(value)):
+        return str(name)
+    text = repr(value)
+    is_record = is_dataclass(value) or text.startswith("<") or "\n" in text
+    return f"a {type(value).__name__}" if is_record else text[:80]
 
 
 def _span(name: str, count: object, made: Callable[[float], timedelta]) -> timedelta:

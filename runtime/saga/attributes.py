@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from runtime.durations import shown
 from runtime.errors import InvalidDefinition
 from runtime.saga.flow import Flow, Part
 from runtime.saga.key import Key
@@ -47,9 +48,9 @@ def starts_of(cls: type[Any]) -> tuple[On, ...]:
         where = f"{cls.__name__}.started_by"
         message_types(one.event_type, where)
         if one.key and not isinstance(one.key, str):
-            raise InvalidDefinition(f"{where}: key is the dotted name of a field of the event, not {one.key!r}")
+            raise InvalidDefinition(f"{where}: key is the dotted name of a field of the event, not {shown(one.key)}")
         if not isinstance(one.where, Mapping):
-            raise InvalidDefinition(f"{where}: where is a field's name and its value, not {one.where!r}")
+            raise InvalidDefinition(f"{where}: where is a field's name and its value, not {shown(one.where)}")
     return several
 
 

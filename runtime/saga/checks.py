@@ -8,6 +8,7 @@ from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 
 from runtime.contracts import RUNTIMES_OWN, condition_text, contract_of, field_of, is_message_type
+from runtime.durations import shown
 from runtime.envelope import check_key
 from runtime.errors import InvalidDefinition, InvalidMessage
 from runtime.saga.definition import Definition
@@ -186,7 +187,7 @@ def _check_start(where: str, start: On) -> None:
 
 def _check_begin(where: str, start: On, state_type: type[Message]) -> None:
     if start.function is None or not callable(start.function) or not takes(start.function, 1):
-        raise InvalidDefinition(f"{where}: {start.function!r} is no function of the event alone")
+        raise InvalidDefinition(f"{where}: {shown(start.function)} is no function of the event alone")
     given, returned = parameter_of(start.function, where), returned_by(start.function, where)
     if given is not start.event_type:
         raise InvalidDefinition(

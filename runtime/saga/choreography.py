@@ -21,7 +21,7 @@ from google.protobuf.message import Message
 from runtime.contracts import Contract, contract_of
 from runtime.durable.declared import take_options
 from runtime.durable.reaction import Reaction
-from runtime.durations import Span
+from runtime.durations import Span, shown
 from runtime.envelope import wrong_kind
 from runtime.errors import InvalidDefinition
 from runtime.saga.checks import check_condition, check_key_path
@@ -100,7 +100,7 @@ def _command(cls: type[Choreography], one: On) -> Contract:
         raise InvalidDefinition(f"{where}: it says nothing to do; name the function that makes the command")
     declared = parameter_of(one.function, where)
     if declared is not one.event_type:
-        raise InvalidDefinition(f"{where}: the function takes {declared!r}; annotate it with {contract.name}")
+        raise InvalidDefinition(f"{where}: the function takes {shown(declared)}; annotate it with {contract.name}")
     if not takes(one.function, 1):
         raise InvalidDefinition(f"{where}: the function takes the event; no more")
     return command_of(one.function, where, optional=True)

@@ -16,7 +16,7 @@ from typing import Any
 from google.protobuf.message import Message
 
 from runtime.contracts import Contract, contract_of
-from runtime.durations import Span, check_span, in_seconds
+from runtime.durations import Span, check_span, in_seconds, shown
 from runtime.errors import InvalidDefinition
 from runtime.saga.functions import called, command_of, parameter_of, takes
 from runtime.saga.node import full_name
@@ -97,7 +97,7 @@ def _command(function: OnOverdue, starts: On, where: str) -> Contract:
     declared = parameter_of(function, where)
     if declared is not starts.event_type or not takes(function, 1):
         raise InvalidDefinition(
-            f"{where}: {called(function)} takes {declared!r}; it is given the event that started the conversation, and "
-            f"no more: def {called(function)}(event: {starts.event_type.DESCRIPTOR.name})"
+            f"{where}: {called(function)} takes {shown(declared)}; it is given the event that began the conversation, "
+            f"and no more: def {called(function)}(event: {starts.event_type.DESCRIPTOR.name})"
         )
     return command

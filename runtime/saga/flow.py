@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from runtime.durations import shown
 from runtime.errors import InvalidDefinition
 
 __all__ = ["Flow", "Part"]
@@ -44,7 +45,7 @@ class Flow:
     def of(part: Part | Flow) -> Flow:
         joined: object = part
         if not isinstance(joined, Part | Flow):
-            raise InvalidDefinition(f"a flow joins steps by >> and |, not {part!r}")
+            raise InvalidDefinition(f"a flow joins steps by >> and |, not {shown(part)}")
         return part.in_flow() if isinstance(part, Part) else part
 
     @property

@@ -15,6 +15,7 @@ from typing import Any
 from google.protobuf.message import Message
 
 from runtime.contracts import Contract, contract_of, is_message_type
+from runtime.durations import shown
 from runtime.errors import InvalidDefinition
 from runtime.saga.node import full_name
 
@@ -54,7 +55,7 @@ def called(function: Callable[..., Any]) -> str:
 
 def _hints(function: Callable[..., Any], where: str) -> dict[str, Any]:
     if not callable(function):
-        raise InvalidDefinition(f"{where}: {function!r} is no function")
+        raise InvalidDefinition(f"{where}: {shown(function)} is no function")
     _check_plain(function, where)
     try:
         return typing.get_type_hints(function)
@@ -147,7 +148,7 @@ def with_item(
     given = _hints(function, where).get(parameters[1].name, item_type)
     if given not in (item_type, object, Any):
         raise InvalidDefinition(
-            f"{where}: {called(function)} takes {given!r} second, and is given the item, a {item_type.__name__}"
+            f"{where}: {called(function)} takes {shown(given)} second, and is given the item, a {item_type.__name__}"
         )
     if len(parameters) == 2:
         return lambda state, _reason, item: function(state, item)
@@ -197,5 +198,5 @@ def check_text_of_state(function: Callable[[Any], Any], where: str, state_type: 
         raise InvalidDefinition(f"{where}: {called(function)} takes the state; no more, and no less")
     if (made := returned_by(function, where)) not in (str, None, Any):
         raise InvalidDefinition(
-            f"{where}: {called(function)} returns {made!r} by its annotation; it has to return a str"
+            f"{where}: {called(function)} returns {shown(made)} by its annotation; it has to return a str"
         )

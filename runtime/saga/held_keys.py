@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from runtime.durable.behaviour import Outgoing
+from runtime.durations import shown
 from runtime.envelope import address_of, body_of, check_key, content_of, parse_address
 from runtime.errors import InvalidMessage
 from runtime.protos.saga_pb2 import (
@@ -132,11 +133,11 @@ def _value(saga: Instance, key: KeyDefinition) -> str:
     what = f"key {key.name}"
     value: object = author.made_by(saga.definition, saga.record, what, of)
     if not isinstance(value, str):
-        raise AuthorFailed(f"{what} made {value!r}, which is no text")
+        raise AuthorFailed(f"{what} made {shown(value)}, which is no text")
     try:
         return check_key(value) if value else ""
     except InvalidMessage as error:
-        raise AuthorFailed(f"{what} made {value!r}: {error}") from error
+        raise AuthorFailed(f"{what} made {shown(value)}: {error}") from error
 
 
 def _entry(saga: Instance, key: KeyDefinition) -> StandingKey:

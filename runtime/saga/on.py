@@ -13,6 +13,7 @@ from typing import Any
 
 from google.protobuf.message import Message
 
+from runtime.durations import shown
 from runtime.errors import InvalidDefinition
 
 __all__ = ["On", "on"]
@@ -48,5 +49,5 @@ def on(
     A second event of the same key does not start an instance anew: it is noted as ignored.
     """
     if not isinstance(where or {}, Mapping):
-        raise InvalidDefinition(f"on({event_type!r}): where is a field's name and its value, not {where!r}")
+        raise InvalidDefinition(f"on({shown(event_type)}): where is a field's name and its value, not {where!r}")
     return On(event_type, function, dict(where or {}), key)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from runtime.durations import check_count, check_span, in_seconds
+from runtime.durations import check_count, check_span, in_seconds, shown
 from runtime.errors import InvalidDefinition
 from runtime.saga.probe import ASK_AGAIN, REFUSED, Probe
 from runtime.saga.step import Budget, Step
@@ -17,7 +17,7 @@ def check_timeout(step: Step, where: str) -> None:
 
 def check_budget(budget: object, where: str) -> None:
     if not isinstance(budget, Budget):
-        raise InvalidDefinition(f"{where}: a budget is a Budget, not {budget!r}")
+        raise InvalidDefinition(f"{where}: a budget is a Budget, not {shown(budget)}")
     rule = "a budget needs at least 1 ask, and pauses above 0 that may grow"
     check_count(budget.asks_max, rule, where, least=1)
     check_span(budget.backoff, rule, where)
@@ -31,11 +31,11 @@ def check_probe(probe: object, where: str) -> None:
     if probe is None:
         return
     if not isinstance(probe, Probe):
-        raise InvalidDefinition(f"{where}: a probe is a Probe(), not {probe!r}")
+        raise InvalidDefinition(f"{where}: a probe is a Probe(), not {shown(probe)}")
     if probe.absent not in (REFUSED, ASK_AGAIN):
         raise InvalidDefinition(
             f"{where}: what a probe finds not to have happened (absent) is {REFUSED!r} or {ASK_AGAIN!r}, "
-            f"not {probe.absent!r}"
+            f"not {shown(probe.absent)}"
         )
     check_count(probe.asks_max, "so many probes are sent (asks_max): at least 1", where, least=1)
 

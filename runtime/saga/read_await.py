@@ -8,7 +8,7 @@ from typing import Any
 from google.protobuf.message import Message
 
 from runtime.contracts import RUNTIMES_OWN, Contract, contract_of
-from runtime.durations import check_count, check_span, in_seconds
+from runtime.durations import check_count, check_span, in_seconds, shown
 from runtime.errors import InvalidDefinition
 from runtime.protos.saga_pb2 import AwaitEvent, KeyTaken, StoppedWaiting, StopWaiting
 from runtime.saga.awaiting import DISCARD, FAULT, GO_ON, KEEP, TURN_BACK, Await
@@ -109,7 +109,7 @@ def _event(part: Await, where: str) -> tuple[type[Message], str]:
             "it: by='payment_id'"
         )
     if not isinstance(by, str):
-        raise InvalidDefinition(f"{where}: by is the dotted name of a field of the event, not {by!r}")
+        raise InvalidDefinition(f"{where}: by is the dotted name of a field of the event, not {shown(by)}")
     check_key_path(event, by, where)
     if not isinstance(part.outside, bool):
         raise InvalidDefinition(f"{where}: outside is True or False, not {part.outside!r}")
@@ -143,7 +143,7 @@ def _asks(
     def ask(state: Any, _reason: str) -> Message:
         value: object = key(state)
         if not isinstance(value, str) or not value:
-            raise ValueError(f"key made {value!r}; it has to be the text by which {event_type} is found")
+            raise ValueError(f"key made {shown(value)}; it has to be the text by which {event_type} is found")
         return AwaitEvent(key=value, event_type=event_type, task=task)
 
     return ask

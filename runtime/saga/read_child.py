@@ -8,7 +8,7 @@ from typing import Any
 from google.protobuf.message import Message
 
 from runtime.contracts import Contract, contract_of
-from runtime.durations import in_seconds
+from runtime.durations import in_seconds, shown
 from runtime.errors import InvalidDefinition
 from runtime.protos.saga_pb2 import SagaCompensated, SagaCompleted, SagaStuck, SagaUnderWay, StartRefused, UndoSaga
 from runtime.saga.child import Child
@@ -45,7 +45,7 @@ def read_child(
     """
     child = getattr(part.saga, "definition", None)
     if not isinstance(child, Definition):
-        raise InvalidDefinition(f"{where}: {part.saga!r} is no saga; name its class: Child(RentCar, start=...)")
+        raise InvalidDefinition(f"{where}: {shown(part.saga)} is no saga; name its class: Child(RentCar, start=...)")
     if role is Role.RETRIABLE:
         raise InvalidDefinition(
             f"{where}: it comes after the pivot, from where there is no way back, and a child saga may end undone; put "

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from google.protobuf.message import Message
 
+from runtime.durations import shown
 from runtime.errors import InvalidDefinition
 from runtime.saga.definition import KeyDefinition
 from runtime.saga.functions import check_text_of_state
@@ -26,7 +27,7 @@ def read_keys(
         where = f"{title}.{name}"
         check_text_of_state(key.of, f"{where}.of", state_type)
         if key.taken not in (TURN_BACK, STUCK):
-            raise InvalidDefinition(f"{where}: taken is {TURN_BACK!r} or {STUCK!r}, not {key.taken!r}")
+            raise InvalidDefinition(f"{where}: taken is {TURN_BACK!r} or {STUCK!r}, not {shown(key.taken)}")
         events = dict.fromkeys(full_name(one.event) for one in awaits if one.standing == name)
         if not events:
             raise InvalidDefinition(

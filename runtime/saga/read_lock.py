@@ -8,7 +8,7 @@ from typing import Any
 from google.protobuf.message import Message
 
 from runtime.contracts import Contract
-from runtime.durations import check_span, in_seconds
+from runtime.durations import check_span, in_seconds, shown
 from runtime.envelope import wrong_kind
 from runtime.errors import InvalidDefinition
 from runtime.protos.lock_pb2 import AcquireLock, LockGranted, LockReleased, ReleaseLock
@@ -90,12 +90,14 @@ def _asks(part: Lock, where: str, state_type: type[Message], item_type: type[Any
         given = "the state" if item_type is None else "the state and the item"
         raise InvalidDefinition(f"{where}: {called(key)} takes {given}; no more, and no less")
     if (made := returned_by(key, where)) not in (str, None, Any):
-        raise InvalidDefinition(f"{where}: {called(key)} returns {made!r} by its annotation; it has to return a str")
+        raise InvalidDefinition(
+            f"{where}: {called(key)} returns {shown(made)} by its annotation; it has to return a str"
+        )
 
     def ask(state: Any, _reason: str, *item: Any) -> Message:
         value: object = key(state, *item)
         if not isinstance(value, str) or not value:
-            raise ValueError(f"key made {value!r}; it has to be the text that says which {part.name} is locked")
+            raise ValueError(f"key made {shown(value)}; it has to be the text that says which {part.name} is locked")
         return AcquireLock(key=value, expires_s=expires_s)
 
     return ask

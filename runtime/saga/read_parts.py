@@ -9,7 +9,7 @@ from typing import Any
 from google.protobuf.message import Message
 
 from runtime.contracts import RUNTIMES_OWN, contract_of, is_message_type
-from runtime.durations import check_span, in_seconds
+from runtime.durations import check_span, in_seconds, shown
 from runtime.errors import InvalidDefinition
 from runtime.saga.approval import Approval
 from runtime.saga.flow import Flow, Part
@@ -142,6 +142,6 @@ def _of_state(
         raise InvalidDefinition(f"{where}: {called(function)} takes the state; no more, and no less")
     if (made := returned_by(function, where)) not in (wanted, None, Any):
         raise InvalidDefinition(
-            f"{where}: {called(function)} returns {made!r} by its annotation; it has to return a {wanted.__name__}"
+            f"{where}: {called(function)} returns {shown(made)} by its annotation; it has to return a {wanted.__name__}"
         )
     return lambda state, _reason: function(state)

@@ -9,7 +9,7 @@ from typing import Any
 from google.protobuf.message import Message
 
 from runtime.contracts import RUNTIMES_OWN, is_message_type, names_of
-from runtime.durations import in_seconds
+from runtime.durations import in_seconds, shown
 from runtime.errors import InvalidDefinition
 from runtime.saga.functions import (
     called,
@@ -36,7 +36,7 @@ def message_types(declared: MessageTypes, where: str) -> tuple[type[Message], ..
             raise InvalidDefinition(f"{where}: an object of {full_name(type(one))} is no message type; name its class")
         if not is_message_type(one):
             hint = "; several stand in a tuple" if isinstance(one, list | set | frozenset | types.UnionType) else ""
-            raise InvalidDefinition(f"{where}: {one!r} is no message type{hint}")
+            raise InvalidDefinition(f"{where}: {shown(one)} is no message type{hint}")
     return several
 
 
@@ -155,7 +155,7 @@ def read_keepers(
         if kept not in kept_types:
             raise InvalidDefinition(
                 f"{where}: annotate the last parameter of {called(function)} with an answer that is declared "
-                f"as done or refused; it has {kept!r}"
+                f"as done or refused; it has {shown(kept)}"
             )
         if not takes(function, 2):
             raise InvalidDefinition(f"{where}: {called(function)} takes the state and the answer; no more")

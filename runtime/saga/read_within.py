@@ -11,7 +11,7 @@ from typing import Any
 from google.protobuf.message import Message
 
 from runtime.contracts import field_text, is_message_type
-from runtime.durations import check_count
+from runtime.durations import check_count, shown
 from runtime.envelope import check_key
 from runtime.errors import InvalidDefinition, InvalidMessage
 from runtime.saga.checks import check_key_path
@@ -97,7 +97,7 @@ class _Inner:
         if not isinstance(part, Step):
             hint = "; take the lock before" if isinstance(part, Lock) else ""
             known = "a Step, a Child or a Lock" if self.item_type is not None else "a Step or a Child"
-            raise InvalidDefinition(f"{where}: it is {known}, not {part!r}{hint}")
+            raise InvalidDefinition(f"{where}: it is {known}, not {shown(part)}{hint}")
         if part.pivot:
             raise InvalidDefinition(
                 f"{where}: the pivot stands within another node, and is passed only when the whole of it is done; let "
@@ -115,7 +115,7 @@ def _item_type(where: str, state_type: type[Message], each: Each) -> type[Any]:
     if not inner or not (inner[0] is str or is_message_type(inner[0])):
         raise InvalidDefinition(
             f"{where}.items: annotate what {called(each.items)} returns with the type of the items, a message or a "
-            f"text: `-> list[OrderLine]`; it has {returned!r}"
+            f"text: `-> list[OrderLine]`; it has {shown(returned)}"
         )
     item_type: type[Any] = inner[0]
     return item_type
@@ -133,7 +133,7 @@ def _key(where: str, each: Each, item_type: type[Any]) -> Callable[[Any], str]:
         check_key_path(item_type, key, f"{where}.key")
         return lambda item: field_text(item, key)
     if not callable(key) or not takes(key, 1):
-        raise InvalidDefinition(f"{where}.key: it is a field's name, or a function of the item, not {key!r}")
+        raise InvalidDefinition(f"{where}.key: it is a field's name, or a function of the item, not {shown(key)}")
     return key
 
 
@@ -141,7 +141,7 @@ def _check_counts(where: str, each: Each, role: Role) -> None:
     rule = "how many items may be under way (at_once) is a whole number from 1"
     check_count(each.at_once, rule, where, least=1, most=AT_ONCE_MAX)
     if not isinstance(each.in_order, bool):
-        raise InvalidDefinition(f"{where}: in_order is True or False, not {each.in_order!r}")
+        raise InvalidDefinition(f"{where}: in_order is True or False, not {shown(each.in_order)}")
     if each.in_order and each.at_once not in (1, AT_ONCE):
         raise InvalidDefinition(
             f"{where}: in order one item is under way at a time, and at_once={each.at_once} says more; take one out"

@@ -24,7 +24,7 @@ from typing import Any, ClassVar, Generic, Self, TypeVar
 from google.protobuf.message import Message
 
 from runtime.durable.declared import Declared, state_type_of, take_options
-from runtime.durations import Span, check_span, in_seconds
+from runtime.durations import Span, check_span, in_seconds, shown
 from runtime.errors import InvalidDefinition
 from runtime.kind_names import names_of_kind
 from runtime.saga.attributes import check_names, closing_of, flow_of, keys_of, parts_of, reminders_of, starts_of
@@ -107,9 +107,9 @@ class Saga(Generic[StateT], metaclass=_SagaType):
         where = f"saga {cls.__name__}"
         take_options(super().__init_subclass__, rest, where, "kind, formerly, deadline, undo and history")
         if undo not in _UNDO:
-            raise InvalidDefinition(f"{where}: undo is {' or '.join(map(repr, _UNDO))}, not {undo!r}")
+            raise InvalidDefinition(f"{where}: undo is {' or '.join(map(repr, _UNDO))}, not {shown(undo)}")
         if history not in _HISTORY:
-            raise InvalidDefinition(f"{where}: history is {' or '.join(map(repr, _HISTORY))}, not {history!r}")
+            raise InvalidDefinition(f"{where}: history is {' or '.join(map(repr, _HISTORY))}, not {shown(history)}")
         check_names(cls, Saga)
         cls.kind_names = names_of_kind(where, kind, formerly, "class X(Saga[XState], kind='x')")
         state_type = state_type_of(cls, Saga, where)

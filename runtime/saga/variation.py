@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
+from runtime.durations import shown
 from runtime.errors import InvalidDefinition
 from runtime.saga.attributes import flow_of, parts_of, reminders_of
 from runtime.saga.first_of import FirstOf
@@ -96,7 +97,7 @@ def _changed(saga: type[Any], name: str, part: PartT, fields: Mapping[str, Any])
     known = [one.name for one in dataclasses.fields(part) if one.name not in _BRANCHES]  # type: ignore[arg-type]
     if not isinstance(fields, Mapping):
         raise InvalidDefinition(
-            f"{saga.__name__}.{name} is changed by its fields, not by {fields!r}: {name}={{'timeout': seconds(5)}}"
+            f"{saga.__name__}.{name} is changed by its fields, not by {shown(fields)}: {name}={{'timeout': seconds(5)}}"
         )
     for field in fields:
         if field not in known:

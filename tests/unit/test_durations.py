@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -11,8 +12,9 @@ import pytest
 
 from protos.billing_pb2 import BillOrder
 from runtime.durable.behaviour import RetryPolicy
-from runtime.durations import days, hours, minutes, seconds
+from runtime.durations import days, hours, minutes, seconds, shown
 from runtime.errors import InvalidDefinition
+from runtime.protos.durable_pb2 import TimerFired
 from runtime.saga.step import Budget
 from tests.unit.saga.test_checks import bill, one
 from tests.unit.saga.test_mistakes import good, serve
@@ -57,3 +59,29 @@ def test_spans_are_numbers_of_seconds_or_timedeltas_wherever_they_stand(span: An
 def test_a_pause_of_timers_is_a_span(pause_s: Any) -> None:
     with pytest.raises(InvalidDefinition, match=r"service Bad: retries.timer_pause is finite"):
         serve(good, retries=RetryPolicy(timer_pause=pause_s))
+
+
+@dataclass(frozen=True)
+class Record:
+    text: str
+
+
+@pytest.mark.parametrize(
+    ("value", "named"),
+    [
+        (Record, "Record"),
+        (str, "str"),
+        (seconds, "seconds"),
+        (len, "len"),
+        (lambda: None, "<lambda>"),
+        (Record("a"), "a Record"),
+        (b"secret", "6 bytes"),
+        ((Record, "a"), "(Record, 'a')"),
+        ([1, b"x", *"abcdef"], "[1, 1 bytes, 'a', 'b', 'c', ...]"),
+        ("soon", "'soon'"),
+        (TimerFired(name="a"), "a TimerFired"),
+        (10**40, "a number of about 40 digits"),
+    ],
+)
+def test_a_value_in_an_error_is_named_as_its_author_knows_it(value: object, named: str) -> None:
+    assert shown(value) == named

@@ -12,6 +12,7 @@ from typing import Any
 
 from google.protobuf.message import Message
 
+from runtime.durations import shown
 from runtime.envelope import check_key
 from runtime.errors import InvalidMessage
 from runtime.failures import text_of
@@ -176,7 +177,7 @@ def _key_of(what: str, each: EachDefinition, item: object) -> str:
         raise AuthorFailed(f"{what} holds a {type(item).__name__}, not a {each.item_type.__name__}")
     key = each.key(item)
     if not isinstance(key, str) or not key:
-        raise AuthorFailed(f"{what}: an item has the key {key!r}, which is no text that names it")
+        raise AuthorFailed(f"{what}: an item has the key {shown(key)}, which is no text that names it")
     try:
         check_key(path_of(each.name, key), f"{each.name}[KEY]")
     except InvalidMessage as error:

@@ -100,7 +100,7 @@ def keep_unannotated(state, event):  # type: ignore[no-untyped-def]
         (bill(do=maybe), r"Wrong.bill.do: annotate what maybe returns with one command type"),
         (bill(do=greedy), r"Wrong.bill.do: greedy takes the state, and if it likes the reason; no more"),
         (bill(do="bill"), r"Wrong.bill.do: 'bill' is no function"),
-        (bill(done=str), r"Wrong.bill: <class 'str'> is no message type"),
+        (bill(done=str), r"Wrong.bill: str is no message type"),
         (bill(done=()), r"Wrong.bill: name an answer that means it is done"),
         (bill(refused=OrderBilled), r"Wrong.bill: shop.OrderBilled is declared to mean two things"),
         (bill(undo=refund_order), r"Wrong.bill: it has an undo; name the answer that confirms it"),

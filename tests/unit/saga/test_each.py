@@ -391,7 +391,7 @@ def takes_text(state: OrderProcessState, line: str) -> CreateShippingLabel:
         ({"step": 7}, "lines.step: it is a Step, a Child or a Lock, not 7"),
         ({"step": labelling(pivot=True)}, "the pivot stands within another node"),
         ({"step": labelling(do=shop.create_label)}, "create_label takes the state and the item"),
-        ({"step": labelling(do=takes_text)}, "takes_text takes <class 'str'> second, and is given the item"),
+        ({"step": labelling(do=takes_text)}, "takes_text takes str second, and is given the item"),
         ({"step": labelling(undo=None, undone=())}, "has no undo"),
         ({"step": labelling(on_answer=shop.keep_label)}, "keep_label takes shop.OrderProcessState first"),
         ({"on_done": shop.bill_order}, "bill_order takes the state and the items"),
