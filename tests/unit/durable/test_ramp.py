@@ -227,7 +227,7 @@ async def timers_are_late_of_rows(local: LocalNode, some: list[Address]) -> None
         assert await local.store.commit([Transition(actor=fresh, expected=before)]) == [Verdict.COMMITTED]
 
 
-class Counting(MemoryStore):
+class ReadsCounted(MemoryStore):
     """Counts how many actors' mail is read at once, each of which takes a while."""
 
     reading = 0
@@ -246,7 +246,7 @@ def test_the_mail_of_few_actors_is_read_at_once_though_that_of_all_has_to_be() -
         till = Crowd()
         till.doors.set()
         local = LocalNode([till])
-        store = Counting(local.ports)
+        store = ReadsCounted(local.ports)
         local = await LocalNode([till], store).start()
         for _, key in addresses(500):
             await local.send(BillOrder(order_id=key, amount_cents=1))

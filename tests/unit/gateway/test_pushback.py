@@ -27,7 +27,7 @@ BILLED = OrderBilled(order_id="ORD-1", amount_cents=5)
 TEXT = "11 messages wait at node one"
 
 
-class Full(Client):
+class RefusingNode(Client):
     """Refuses the first so many commands, and notes the id of each that comes."""
 
     def __init__(self, refusals: int, retry_after_s: float) -> None:
@@ -69,7 +69,7 @@ async def serving(node: Client) -> AsyncIterator[str]:
 
 
 async def test_whoever_calls_learns_code_text_name_and_when_to_come_again() -> None:
-    async with serving(Full(1, 2.5)) as address, grpc.aio.insecure_channel(address) as channel:
+    async with serving(RefusingNode(1, 2.5)) as address, grpc.aio.insecure_channel(address) as channel:
         request = client_pb2.CommandRequest(type="shop.BillOrder", body=BILL.SerializeToString(), id=bytes(16))
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await client_pb2_grpc.ClientStub(channel).Ask(request, timeout=30)
@@ -79,14 +79,14 @@ async def test_whoever_calls_learns_code_text_name_and_when_to_come_again() -> N
 
 
 async def test_a_client_comes_again_as_often_as_it_has_to_under_the_same_id() -> None:
-    node = Full(3, 0.01)
+    node = RefusingNode(3, 0.01)
     async with serving(node) as address, connect(address, contracts=[billing_pb2]) as client:
         outcome = await client.ask(BILL, timeout=60)
         assert (outcome.message, len(node.ids), len(set(node.ids))) == (BILLED, 4, 1)
 
 
 async def test_a_client_whose_time_would_be_over_by_then_is_told_at_once_why() -> None:
-    node = Full(1, 3_600.0)
+    node = RefusingNode(1, 3_600.0)
     async with serving(node) as address, connect(address, contracts=[billing_pb2]) as client:
         for number in (1, 2):
             node.ids.clear()
