@@ -41,6 +41,7 @@ AUTHOR = "author"
 
 _DOABLE = (StepDefinition, ApprovalDefinition, EachDefinition, FirstOfDefinition)
 _BACK = (SagaRecord.COMPENSATING, SagaRecord.COMPENSATED)
+_FORWARD = (SagaRecord.RUNNING, SagaRecord.COMPLETED)
 
 
 class Breach(NamedTuple):
@@ -56,6 +57,7 @@ class Checks:
         self._nodes = driver.places.nodes
         self._wholes = Wholes(driver.places)
         self._rests = Rests(driver, self._wholes)
+        self._left_aside: dict[int, bool] = {}  # By record: whether a task is passed over or left out, or is to be.
 
     def of_move(self, before: SagaWorld, moved: Moved) -> Iterable[Breach]:
         """What is wrong with how the saga takes an input, and with what it sends."""
@@ -76,8 +78,9 @@ class Checks:
         for node, truth in zip(self._nodes, world.truths, strict=False):
             if truth.effect == AGAIN:
                 yield Breach("I6", f"step {node.name} took effect after it was undone")
-        yield from self._passed_over(world, view)
-        yield from self._left_out(world, view)
+        if self._leaves_aside(world.record, view):
+            yield from self._passed_over(world, view)
+            yield from self._left_out(world, view)
         if view.status == SagaRecord.COMPLETED:
             yield from self._completed(world)
         elif view.status == SagaRecord.COMPENSATED:
@@ -99,6 +102,8 @@ class Checks:
         elif taken.changes_nothing and not taken.note and not taken.mistakes:
             yield Breach("I9", "it has no effect, and the history would not say why")
         views = self._driver.views
+        if views[before.record].heading in _BACK and views[taken.record].heading in _FORWARD:
+            yield Breach("I11", "it goes on after it has turned back")
         for name in views[taken.record].stuck:
             if name not in views[before.record].stuck and not taken.alarm:
                 yield Breach("I4", f"step {name} has got stuck, and no alarm is raised")
@@ -161,6 +166,13 @@ class Checks:
                     yield f"{earlier.name}, which it follows: {missing}"
             elif not (_may_go_on(earlier) or phase is Phase.LEFT_OUT) and heard.truths[index].effect != DONE:
                 yield f"{earlier.name}, which it follows, is done"
+
+    def _leaves_aside(self, record: int, view: View) -> bool:
+        aside = self._left_aside.get(record)
+        if aside is None:
+            aside = bool(view.unchosen) or Phase.PASSED in view.phases or Phase.LEFT_OUT in view.phases
+            self._left_aside[record] = aside
+        return aside
 
     def _passed_over(self, world: SagaWorld, view: View) -> Iterable[Breach]:
         """What is passed over was never asked, and for a reason that the record keeps."""

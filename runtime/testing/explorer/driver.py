@@ -37,6 +37,7 @@ NOW_S = 1_000_000.0
 
 _CONVERSATION = bytes(range(16))
 _UNNAMED = b"\xff"  # An id begins with this byte until its step is known.
+_REMAINS = "; still to "  # What follows it in the reason of being stuck depends on the order in which steps failed.
 
 
 class Input(NamedTuple):
@@ -267,8 +268,12 @@ def _id(step: int, undo: bool, attempt: int) -> bytes:
 
 
 def _stand_still(record: saga_pb2.SagaRecord) -> None:
-    """Takes out of a record what only an operator reads: revisions, which count inputs, and the acts of persons."""
+    """Takes out of a record what only an operator reads.
+
+    These are revisions, which count inputs, the acts of persons, and what remained to be done when it got stuck.
+    """
     record.revision = 0
+    record.stuck_reason = record.stuck_reason.partition(_REMAINS)[0]
     for task in record.tasks:
         task.moved_at = 0
     del record.repairs[:]

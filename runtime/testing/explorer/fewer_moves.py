@@ -4,8 +4,8 @@ A participant takes up a command as late as possible: just before its answer com
     command of the same step is taken up. In between, nothing else looks at that step's participant. So every schedule
     has the same outcome as one in which these stand side by side, and both are made in one move. (This is a partial
     order reduction, after P. Godefroid, "Partial-Order Methods for the Verification of Concurrent Systems", 1996.)
-    The bounds are no obstacle: a schedule costs the same in any order. While a saga is stuck, an operator may look
-    too, so nothing is put off then.
+    The bounds are no obstacle: a schedule costs the same in any order. While a saga is stuck, an operator may replay
+    the dead letter of a step, which looks at that step's participant too. Nothing of that step is put off then.
 
 A copy of an answer is made when it comes, from what the participant has answered and the saga has heard. Until then,
     nothing tells a world with a copy on its way from one without.
@@ -18,6 +18,15 @@ A probe whose every answer the saga would only note is dropped on its way, if it
 A late answer that the saga only notes is dropped, and so is what became of commands that are settled for good.
     `Leftovers` proves at the end that none of them could have had an effect.
 
+A saga that has turned back is the same whether a client cancels it or not. From then on a cancellation is only
+    answered, which `Leftovers` proves too. That a client was told so makes no difference either: a check finds each
+    saga that goes on after it has turned back.
+
+That a step faults each time is forgotten once no command can come to it any more. Its do is never asked after the saga
+    has turned back, and its undo not after it was confirmed: checks find each command that breaks this.
+
+What is left of the bounds is forgotten where the saga rests and no move is possible: nothing can use it.
+
 The checks look at participants too. A breach never needs a command to be taken up early, with one exception: a saga
 that says compensated too early. So a world in which a breach was found is searched with all moves of participants.
 """
@@ -27,6 +36,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from runtime.protos.saga_pb2 import SagaRecord
+from runtime.saga.node import Role
 from runtime.saga.view import OPEN, Phase
 from runtime.testing.explorer.bounds import Bounds
 from runtime.testing.explorer.driver import Input, SagaDriver, View
@@ -54,6 +64,8 @@ __all__ = ["FewerMoves"]
 
 _BACK = (SagaRecord.COMPENSATING, SagaRecord.COMPENSATED)
 _UNHEARD = (WAITING, GONE, SETTLED)
+_ALL_SETTLED = {SETTLED}
+_NOTHING = Left(0, 0, 0, 0, 0, 0, 0)
 
 
 class FewerMoves(Moves):
@@ -79,7 +91,7 @@ class FewerMoves(Moves):
 
     def _handle_in_turn(self, world: SagaWorld, left: Left, step: int, first: Moved | None) -> Iterable[Moved]:
         """One or several commands of a step are taken up, one after another, and the last answer is heard at once."""
-        may_wait = left.replays and self._driver.views[world.record].status == SagaRecord.STUCK
+        may_wait = bool(left.replays) and self._may_be_replayed(world, step)
         mine = [one for one in world.commands if one.step == step]
         for command in mine:
             for handled in self._participants.handle(world, command):
@@ -94,6 +106,12 @@ class FewerMoves(Moves):
                     yield self._hear(after, then, Reply(command, handled.answer))._replace(first=moved)
                 if len(mine) > 1:
                     yield from self._handle_in_turn(after, then, step, moved)
+
+    def _may_be_replayed(self, world: SagaWorld, step: int) -> bool:
+        """Says whether an operator may have a command of this step handled now."""
+        view = self._driver.views[world.record]
+        is_stuck = view.status == SagaRecord.STUCK
+        return is_stuck and any(one.step == step for one in self._dead_letters(world, view.phases))
 
     @staticmethod
     def _after(world: SagaWorld, command: SentCommand, handled: Handled) -> SagaWorld:
@@ -114,7 +132,7 @@ class FewerMoves(Moves):
             coming = {plain(one) for one in world.replies}
             for index, truth in enumerate(world.truths):
                 for reply in _answers(index, truth):
-                    if reply not in coming and not self._leftovers.is_void(world.record, reply):
+                    if reply not in coming and not self._leftovers.is_void(world.record, Input(reply)):
                         yield self._take(self._told(world, reply), then, Move(input=Input(reply), again=True))
 
     def _take(self, heard: SagaWorld, left: Left, move: Move) -> Moved:
@@ -124,6 +142,15 @@ class FewerMoves(Moves):
         return moved
 
     # --- what is left over ---
+
+    def usable(self, world: SagaWorld, left: Left) -> Left:
+        """Without the cancellations of a saga that has turned back; nothing where no move is possible."""
+        is_back = self._driver.views[world.record].heading in _BACK
+        if left.cancels and is_back and self._leftovers.assume_cancelled(world.record):
+            left = left._replace(cancels=0)
+        if self._driver.is_at_rest(world) and not any(True for _ in self.of(world, left)):
+            return _NOTHING
+        return left
 
     def _without_leftovers(self, moved: Moved) -> Moved:
         if moved.taken is None:
@@ -161,20 +188,34 @@ class FewerMoves(Moves):
         return all(one.answer is not None and self._is_late(world, view, Reply(probe, one.answer)) for one in ways)
 
     def settled(self, world: SagaWorld, left: Left) -> SagaWorld:
-        """The world of a saga that has turned back, without what became of the commands of settled steps."""
+        """The world of a saga that has turned back, without what became of the commands of settled steps.
+
+        Nor does it say whether a client has cancelled, or what will fault each time if it is asked again.
+        """
+        if world.cancelled:
+            world = world._replace(cancelled=False)
+        if world.poisoned:
+            world = world._replace(poisoned=tuple(one for one in world.poisoned if self._may_come(world, *one)))
         busy = {one.step for one in world.commands} | {one.command.step for one in world.replies}
         phases = self._driver.views[world.record].phases
         for index, truth in enumerate(world.truths):
             is_refused = truth.refusal_told and phases[index] is Phase.REFUSED
             if index in busy or not (truth.undone_told or is_refused):
                 continue
-            plain_truth = _settled(truth)
-            if plain_truth == truth:
+            if truth.effect != UNDONE and {*truth.dos, *truth.undos} <= _ALL_SETTLED:
                 continue
             copies = _answers(index, truth) if left.duplicates else ()
             if all(self._leftovers.assume(world.record, one) for one in copies):
-                world = world._replace(truths=with_truth(world.truths, index, plain_truth))
+                world = world._replace(truths=with_truth(world.truths, index, _settled(truth)))
         return world
+
+    def _may_come(self, world: SagaWorld, step: int, undo: bool) -> bool:
+        """Says whether a do, or an undo, may still come to the participant of a step in a saga that has turned back."""
+        if any(one.step == step and one.undo == undo and not one.probes for one in world.commands):
+            return True
+        if undo:
+            return not world.truths[step].undone_told
+        return self._places.nodes[step].role is Role.CLOSING
 
 
 def _settled(truth: Truth) -> Truth:

@@ -97,6 +97,10 @@ class Moves:
         """What `of` leaves out because it seemed to make no difference; nothing here."""
         return ()
 
+    def usable(self, world: SagaWorld, left: Left) -> Left:
+        """What is left, without what can have no effect any more; all of it here."""
+        return left
+
     # --- participants ---
 
     def _handle(self, world: SagaWorld, left: Left) -> Iterable[Moved]:

@@ -110,14 +110,15 @@ class Search:
             if breaches := [*checks.of_state(part.after)]:
                 self._report(number, part, breaches)
                 return True
-        known = self._known(moved.after, moved.left, depth)
+        left = self.moves.usable(moved.after, moved.left)
+        known = self._known(moved.after, left, depth)
         breaches = [*checks.of_move(self._worlds[number], moved)]
         if not breaches and known is None:
             breaches = [*checks.of_state(moved.after)]
         if breaches:
             self._report(number, moved, breaches)
             return True
-        after = self._add(moved.after, moved.left, number, depth) if known is None else known
+        after = self._add(moved.after, left, number, depth) if known is None else known
         if depth < self._depths[after]:
             self._place(after, number, depth)
         if moved.left == self._left[number]:
@@ -183,9 +184,12 @@ class Search:
             parent, here = self._parents[number], (self._worlds[number], self._left[number])
             world, left = self._worlds[parent], self._left[parent]
             moves = chain(self.moves.of(world, left), self.moves.every(world, left))
-            path.extend(reversed(next(moved.parts for moved in moves if (moved.after, moved.left) == here)))
+            path.extend(reversed(next(moved.parts for moved in moves if self._leads_to(moved) == here)))
             number = parent
         return tuple(reversed(path))
+
+    def _leads_to(self, moved: Moved) -> tuple[SagaWorld, Left]:
+        return moved.after, self.moves.usable(moved.after, moved.left)
 
     # --- backward ---
 

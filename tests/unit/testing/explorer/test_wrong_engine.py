@@ -217,6 +217,19 @@ def test_a_cancellation_that_is_accepted_and_forgotten_is_found(monkeypatch: pyt
     found(NoPivot, "I11", "it says completed, after a client was told that it turns back", moves_max=6)
 
 
+def test_a_cancellation_that_has_a_saga_go_on_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The cancellations of a saga that has turned back are left out only while they have no effect."""
+    cancel = cancellation.cancel
+
+    def forward(saga: Instance, reason: str) -> None:
+        cancel(saga, reason)
+        if saga.note:  # It had turned back before.
+            saga.record.status = SagaRecord.RUNNING
+
+    monkeypatch.setattr(cancellation, "cancel", forward)
+    found(NoPivot, "I11", "it goes on after it has turned back", moves_max=4)
+
+
 def test_a_saga_that_completes_too_early_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(interpreter, "_all_settled", lambda saga, indexes: True)
     found(TailSaga, "I2", "it says completed, and step", moves_max=5)
