@@ -212,7 +212,8 @@ class _SagaMaker:
         state_type, runs = self._slot.state, self._runs
 
         def begin(event: Any) -> Message:
-            run = runs[f"{self._plan.kind}|{event.key}"]  # The event names the run of its leader.
+            name = event.run if event.run in runs else f"{self._plan.kind}|{event.key}"
+            run = runs[name]  # The event that starts a follower names the run of its leader.
             if run.begin_raises:
                 raise _Raised
             made: Message = state_type(key=event.key, run=run.name, generation=self._plan.generation)
