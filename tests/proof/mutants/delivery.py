@@ -90,9 +90,9 @@ DELIVERY = (
         (
             Edit(
                 Residents.deliver,
-                "self._backlog.mail_left(address, shard)\n    return False",
+                "self._backlog.mail_left(address, shard)\n    return self._declined(activation)",
                 "if not self.paused and not self.throttle.is_open:\n"
-                "        self._backlog.mail_left(address, shard)\n    return False",
+                "        self._backlog.mail_left(address, shard)\n    return self._declined(activation)",
             ),
         ),
         workload="streams",
