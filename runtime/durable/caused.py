@@ -3,8 +3,8 @@
     Sends ──note_caused──▶ HistoryRow.caused ──came_of──▶ CausedList, with each id, address and type in full
 
     id        10 bytes: its first 6 are the ms at which the row's message was sent, as `message_id` makes them
-    address   "": the sender of the row's message. "billing/": the actor of that kind that has the row's own key
-    type      ".OrderBilled": in the package of the type of the row's message
+    address   "": the sender of the row's message. "KIND/": the actor of that kind that has the row's own key
+    type      ".Done": in the package of the type of the row's message
 
 A row is kept for each message that was ever handled, and most messages go back to who asks, or stay with one key.
 """

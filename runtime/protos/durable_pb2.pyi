@@ -108,7 +108,7 @@ class Caused(_message.Message):
     address: _builtins.str
     """kind/key it went to; empty: the row's sender; `billing/`: the actor of it with the row's key"""
     type: _builtins.str
-    """`.OrderBilled`: in the package of the type of the row's message"""
+    """`.Done`: in the package of the type of the row's message"""
     def __init__(
         self,
         *,
