@@ -1,20 +1,27 @@
 """Where each shard belongs, and what one node must do to bring that about. Pure functions of what was read.
 
-    place(nodes, kinds, shards_per_kind)        who should run what: the same answer on every node
+    place(nodes, shards, shards_per_kind)       who should run what: the same answer on every node
     plan(view, placement, me, phases)           what this node does next: claim, take up, hand over, give up
 
-Rendezvous (highest random weight) hashing, after Thaler and Ravishankar 1998: a node that comes takes only the
-shards it now scores highest for, a node that goes gives away only its own, and nobody needs to agree on anything
-but the list of nodes.
+Every host of a kind gets an equal share of its shards, give or take one. A host keeps what it runs up to its share;
+only what is more than that moves, and what nobody runs. So a node that comes takes its share and nothing else moves.
+
+Nodes agree, since all compute from the same tables, and also while shards move: each move that the placement asks for
+leaves the placement as it is. Whoever reads the tables before a move and whoever reads them after it want the same.
+This is why a host's surplus is what comes last in a fixed order, and why the hosts with room are filled one after the
+other in that order: to take away a shard and the room that it fills changes nothing for the others.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from hashlib import blake2b
+from itertools import islice
 
+from runtime.cluster.shares import shares
 from runtime.store.records import ClusterView, NodeRow, ShardRow
 
 __all__ = ["Placement", "ShardPhase", "ShardPlan", "Slot", "place", "plan"]
@@ -45,22 +52,51 @@ class ShardPlan:
     waits: bool = False  # a shard that belongs here is still another live node's
 
 
-def place(nodes: Iterable[NodeRow], shards_per_kind: int) -> Placement:
-    """Give every shard of every hosted kind to the hosting node that scores highest for it."""
+def place(nodes: Iterable[NodeRow], shards: Iterable[ShardRow], shards_per_kind: int) -> Placement:
+    """Give every shard of every hosted kind to a node that hosts the kind.
+
+    `shards` says who runs what now; the order of rows does not matter. A row whose owner is no host of the kind (it is
+    gone, or leaves) counts like a row without an owner.
+    """
+    owners = {(row.kind, row.shard): row.owner for row in shards}
     hosts: dict[str, list[str]] = {}
-    for node in sorted(nodes, key=lambda row: row.name):
+    for node in nodes:
         for kind in node.kinds:
             hosts.setdefault(kind, []).append(node.name)
-    return {
-        (kind, shard): max(names, key=lambda name: _score(name, kind, shard))
-        for kind, names in sorted(hosts.items())
-        for shard in range(shards_per_kind)
-    }
+    loads: Counter[str] = Counter()  # by node: its shares of the kinds that were placed already
+    placement: dict[Slot, str] = {}
+    for kind, names in sorted(hosts.items(), key=lambda hosted: (len(hosted[1]), hosted[0])):
+        for name, own in _place_kind(kind, names, owners, loads, shards_per_kind).items():
+            loads[name] += len(own)
+            placement.update(((kind, shard), name) for shard in own)
+    return placement
 
 
-def _score(node: str, kind: str, shard: int) -> tuple[bytes, str]:
-    """The weight of a node for a shard; the name decides between equal ones."""
-    return blake2b(f"{shard}\0{kind}\0{node}".encode(), digest_size=8).digest(), node
+def _place_kind(
+    kind: str, names: Iterable[str], owners: Mapping[Slot, str], loads: Mapping[str, int], count: int
+) -> dict[str, list[int]]:
+    """The shards of one kind by host. No order of names or numbers favours a host or a shard: a hash decides."""
+    ranked = sorted(names, key=lambda name: _rank(kind, name))
+    placed: dict[str, list[int]] = {name: [] for name in ranked}
+    free: list[int] = []
+    for shard in range(count):
+        placed.get(owners.get((kind, shard), ""), free).append(shard)
+    due = shares(ranked, {name: len(own) for name, own in placed.items()}, loads, count)
+    for name, own in placed.items():
+        if len(own) > due[name]:
+            own.sort(key=lambda shard: _rank(kind, shard))
+            free += own[due[name] :]
+            del own[due[name] :]
+    rest = iter(sorted(free, key=lambda shard: _rank(kind, shard)))
+    for name, own in placed.items():
+        own += islice(rest, due[name] - len(own))
+    return placed
+
+
+def _rank(kind: str, what: str | int) -> bytes:
+    """The place of a host, or of a shard, in the order of a kind. No two have the same."""
+    own = str(what).encode()
+    return blake2b(kind.encode() + b"\0" + own, digest_size=8).digest() + own
 
 
 def plan(view: ClusterView, placement: Placement, me: str, phases: Mapping[Slot, ShardPhase]) -> ShardPlan:
@@ -77,7 +113,7 @@ def plan(view: ClusterView, placement: Placement, me: str, phases: Mapping[Slot,
     assign: list[ShardRow] = []
     release: list[Slot] = []
     waits = False
-    for slot in sorted(table.keys() | placement.keys()):
+    for slot in sorted(_concerns(table, placement, me) | phases.keys()):
         row = table.get(slot) or ShardRow(kind=slot[0], shard=slot[1], owner="", epoch=0)
         target = placement.get(slot, "")
         phase = phases.get(slot)
@@ -96,3 +132,9 @@ def plan(view: ClusterView, placement: Placement, me: str, phases: Mapping[Slot,
         elif phase is None and slot[0] not in lost and (target == me or row.epoch == 0):
             assign.append(ShardRow(kind=slot[0], shard=slot[1], owner=target, epoch=row.epoch))
     return ShardPlan(tuple(take), tuple(assign), tuple(release), waits)
+
+
+def _concerns(table: Mapping[Slot, ShardRow], placement: Placement, me: str) -> set[Slot]:
+    """The slots about which a node may have something to do, beside those that it runs: few of many."""
+    ours = {slot for slot, row in table.items() if row.owner == me or row.epoch == 0}
+    return ours | {slot for slot, target in placement.items() if target == me} | (placement.keys() - table.keys())

@@ -39,14 +39,13 @@ class Roster:
         """Take a newer view. Returns whether anything but leases is new, and the facts of who came and went."""
         before, self.view = self.view, view
         nodes_before, self._nodes = self._nodes, {node.name: node for node in view.nodes}
-        if _hosting(before) != _hosting(view) or not self.placement:
-            self.placement = place(view.nodes, self._shards_per_kind)
-        if before.shards != view.shards:
+        moved = before.shards != view.shards
+        if moved:
             self._owners = {(row.kind, row.shard): row.owner for row in view.shards}
+        if moved or _hosting(before) != _hosting(view) or not self.placement:
+            self.placement = place(view.nodes, view.shards, self._shards_per_kind)
         changed = (
-            before.shards != view.shards
-            or before.subscriptions != view.subscriptions
-            or _timeless(before.nodes) != _timeless(view.nodes)
+            moved or before.subscriptions != view.subscriptions or _timeless(before.nodes) != _timeless(view.nodes)
         )
         return changed, _arrivals(nodes_before, view) + _departures(nodes_before, self._nodes, view.now_s)
 
@@ -56,7 +55,7 @@ class Roster:
     def assigned(self, rows: Sequence[ShardRow], *, by: str) -> list[Fact]:
         """Note the shards that the node `by` has just given to members, itself included; `rows` are as in the table.
 
-        Returns the facts of the shards that were its own until now.
+        Returns the facts of the shards that were its own until now. The placement asked for these moves, so it stays.
         """
         parcels: dict[tuple[str, str], list[int]] = {}
         for row in rows:

@@ -146,7 +146,8 @@ async def test_s127_a_key_that_another_instance_waits_for_is_refused_and_the_sec
     start: Start,
 ) -> None:
     cluster = await start(grabbing())
-    await until_waiting(cluster, "ORD-1", "ORD-2")
+    await until_waiting(cluster, "ORD-1")
+    await until_waiting(cluster, "ORD-2")
     assert await cluster.status("process", "ORD-2") == "compensated"
     reason = (await record(cluster, "ORD-2")).reason
     assert "process/ORD-1 waits for ShippingLabelCreated with key 'the only one' already" in reason

@@ -23,6 +23,7 @@ from tests.proof.mutants.names import NAMES, TOLD_NAMES
 from tests.proof.mutants.new_histories import NEW_HISTORIES
 from tests.proof.mutants.ownership import OWNERSHIP
 from tests.proof.mutants.pauses import PAUSES
+from tests.proof.mutants.placements import PLACEMENTS
 from tests.proof.mutants.probes import PROBES
 from tests.proof.mutants.reminders import REMINDERS
 from tests.proof.mutants.repairs import REPAIRS
@@ -72,6 +73,7 @@ ROOMS: Mapping[str, tuple[Mutant, ...]] = {
 MUTANTS: Mapping[str, Mutant] = {mutant.name: mutant for room in ROOMS.values() for mutant in room}
 
 UNHUNTED: Mapping[str, Mutant] = {
-    mutant.name: mutant for mutant in (*BACKLOGS, *PAUSES, *REMINDERS, *TIMER_ACTS, *DESK, *NEW_HISTORIES, *TOLD_NAMES)
+    mutant.name: mutant
+    for mutant in (*BACKLOGS, *PAUSES, *REMINDERS, *TIMER_ACTS, *DESK, *NEW_HISTORIES, *TOLD_NAMES, *PLACEMENTS)
 }
 """Bugs in what no workload has. Nobody hunts them; each is planted for the tests that it names."""

@@ -14,7 +14,7 @@ from runtime.cluster.placement import Slot, place
 from runtime.errors import DeadlineExceeded, StoreUnavailable
 from runtime.ports import Cancellable, Clock, Fact, Ports
 from runtime.store.port import Store
-from runtime.store.records import ClusterView, NodeRow
+from runtime.store.records import ClusterView, NodeRow, ShardRow
 from runtime.testing.virtual.dice import Dice
 
 
@@ -295,12 +295,11 @@ class MemberWorld:
         return self.clock.monotonic_s() - begin_s
 
     def at_rest(self) -> bool:
-        """Whether every shard runs exactly where it belongs."""
-        rows = [member.row for member in self.members.values()]
-        wanted: dict[str, list[Slot]] = {name: [] for name in self.members}
-        for slot, name in place(rows, self.settings.shards_per_kind).items():
-            wanted[name].append(slot)
-        return all(sorted(member.owned) == sorted(wanted[name]) for name, member in self.members.items())
+        """Whether every shard is run by one member, and no member runs more or less than its share."""
+        owned = [(slot, member.name) for member in self.members.values() for slot in member.owned]
+        rows = [ShardRow(*slot, owner=name, epoch=0) for slot, name in owned]
+        hosts = [member.row for member in self.members.values()]
+        return len({*owned}) == len(owned) and place(hosts, rows, self.settings.shards_per_kind) == dict(owned)
 
     async def epochs(self) -> dict[Slot, int]:
         return {(row.kind, row.shard): row.epoch for row in (await self.store.cluster()).shards}
