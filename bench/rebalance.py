@@ -56,7 +56,7 @@ def main(nodes: int, kinds: int, shards_per_kind: int, as_json: bool) -> None:
 
 
 async def measure(nodes: int, kinds: int, shards_per_kind: int) -> dict[str, Any]:
-    world = Simulated(kinds, shards_per_kind)
+    world = SimulatedMembers(kinds, shards_per_kind)
     await asyncio.gather(*(world.start(f"node-{number}") for number in range(nodes)))
     await world.even()
     figures: dict[str, Any] = {}
@@ -69,10 +69,10 @@ async def measure(nodes: int, kinds: int, shards_per_kind: int) -> dict[str, Any
     return figures
 
 
-class SimulatedNode:
+class SimulatedMember:
     """One node: its membership, and the tasks that end with it. It runs its shards in name only."""
 
-    def __init__(self, world: Simulated, name: str, number: int) -> None:
+    def __init__(self, world: SimulatedMembers, name: str, number: int) -> None:
         self.row = NodeRow(name, f"life-{number}", f"127.0.0.1:{number}", world.kinds, "1")
         self.ends_at_once = False
         self._world = world
@@ -118,7 +118,7 @@ class SimulatedNode:
     def on_view(self, view: ClusterView) -> None: ...
 
 
-class Simulated:
+class SimulatedMembers:
     """A store in memory, the nodes on it, and who runs which shard."""
 
     def __init__(self, kinds: int, shards_per_kind: int) -> None:
@@ -132,13 +132,13 @@ class Simulated:
         self.taken: list[Slot] = []
         self.unrun_s = 0.0  # the longest that a shard was run by nobody
         self._laid_down_at_s: dict[Slot, float] = {}
-        self._nodes: dict[str, SimulatedNode] = {}
+        self._nodes: dict[str, SimulatedMember] = {}
 
     async def nobody_answers(self, address: str) -> str | None:
         return None
 
     async def start(self, name: str) -> None:
-        node = self._nodes[name] = SimulatedNode(self, name, len(self._nodes) + 1)
+        node = self._nodes[name] = SimulatedMember(self, name, len(self._nodes) + 1)
         self.hosts[name] = node.row
         await node.membership.start()
 

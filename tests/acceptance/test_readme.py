@@ -38,6 +38,13 @@ def plain(text: str) -> str:
     return "\n".join(line for line in lines if line)
 
 
+def seen(command: str, text: str) -> str:
+    """An order that is watched may have ended before the client has its first look at it."""
+    lines = plain(text).splitlines()
+    is_sure = "--watch" not in command or len(lines) == 1
+    return "\n".join(line for line in lines if is_sure or " PENDING " not in line)
+
+
 async def printed(command: str, harness: Harness) -> str:
     env = {"AMENDS_NODE": harness.nodes["sales-7650"].address, "AMENDS_STORE": harness.store_url}
     words = (sys.executable, *command.split()[1:])
@@ -57,7 +64,7 @@ async def test_the_commands_of_the_first_page_print_what_it_shows(tmp_path: Path
             if any(word in command for word in _LOOKS):
                 await harness.eventually(partial(_agrees, command, text, harness), timeout_s=30, what=command)
             else:
-                assert plain(await printed(command, harness)) == plain(text)
+                assert seen(command, await printed(command, harness)) == seen(command, text)
 
 
 async def _agrees(command: str, text: str, harness: Harness) -> bool:

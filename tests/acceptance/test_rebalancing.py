@@ -19,7 +19,7 @@ FLOWS = (ORCHESTRATION, CHOREOGRAPHY)
 GOODS = ("book", "book", BACK_ORDERED)
 
 
-class Customers:
+class OrderPlacers:
     """Place one order after another with the nodes that stay, until they are told to stop."""
 
     def __init__(self, shop: NodeShop) -> None:
@@ -75,7 +75,7 @@ async def add_and_remove_a_node_under_load(shop: NodeShop) -> None:
     await asyncio.gather(shop.harness.start("north"), shop.harness.start("south"))
     await split_among(shop, "north", "south")
     await shop.restock("book", 100_000)
-    customers = Customers(shop)
+    customers = OrderPlacers(shop)
     await customers.more(10)
     east = await shop.harness.start("east")
     await split_among(shop, "north", "south", "east")

@@ -10,6 +10,7 @@ from typing import Any
 import apsw
 
 from runtime.store.records import ActorRow, HistoryRow, MailRow, Outcome
+from runtime.store.sqlite.names import HISTORY_IN_WORDS
 from runtime.store.summaries import ActorSummary
 from tests.proof.power.books import RowsFound
 
@@ -49,7 +50,7 @@ def _found(connection: apsw.Connection) -> RowsFound:
     return RowsFound(
         [_actor_row(row) for row in _rows(connection, "actors", ActorRow, ActorSummary)],
         [MailRow(*row) for row in _rows(connection, "mail", MailRow)],
-        [_history_row(row) for row in _rows(connection, "history", HistoryRow)],
+        [_history_row(row) for row in connection.execute(f"select {HISTORY_IN_WORDS} from history")],
     )
 
 
