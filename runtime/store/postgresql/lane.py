@@ -29,6 +29,7 @@ __all__ = ["StoreLane"]
 T = TypeVar("T")
 
 _RECONNECT = Backoff(0.05, 1.0)
+_BROKEN = Backoff(0.001, 0.5)
 _REPEAT = Backoff(0.005, 0.1, jitter=0.5)
 _REPEATS_MAX = 10
 _WAITING_MAX = 1_000
@@ -64,15 +65,21 @@ class StoreLane:
         self._is_open = True
 
     async def read(self, work: Work[T]) -> T:
-        """Do what changes nothing; once more where the connection broke under it."""
-        try:
-            return await self._run(work)
-        except CommitUnknown:
-            pass
-        try:
-            return await self._run(work)
-        except CommitUnknown as error:
-            raise StoreUnavailable(str(error)) from error
+        """Do what changes nothing; again, until `wait_s` have passed, where the connection broke under it.
+
+        When a server ends all sessions, each idle connection may still look whole, so that a second one breaks too.
+        """
+        give_up_s = self._ports.clock.monotonic_s() + self._wait_s
+        attempt = 0
+        while True:
+            attempt += 1
+            pause_s = _BROKEN.pause_s(attempt, self._ports.randomness.fraction())
+            try:
+                return await self._run(work)
+            except CommitUnknown as error:
+                if self._ports.clock.monotonic_s() + pause_s >= give_up_s:
+                    raise StoreUnavailable(f"{error}, {attempt} times; see the log of the server") from error
+            await self._ports.clock.sleep(pause_s)
 
     async def write(self, work: Work[T]) -> T:
         """Do one statement, or one transaction. Raises CommitUnknown where the connection broke under it."""
