@@ -97,7 +97,7 @@ def _advertise(text: str) -> None:
         raise ValueError("must name a host that others can dial; this one means all of a machine's own")
 
 
-def _admin_listen(text: str) -> None:
+def _listen_or_nowhere(text: str) -> None:
     """Empty for nowhere."""
     if text:
         parse_listen(text)
@@ -148,9 +148,13 @@ class Settings:
     state_bytes_max: int = setting(16 * _MIB, Count(1024, 512 * _MIB, "bytes"))  # of one actor; more fails its handler
     activations_max: int = setting(5000, Count())
 
-    admin_listen: str = setting("", Text(_admin_listen))  # where operators' programs call AdminService; empty: nowhere
+    admin_listen: str = setting(
+        "", Text(_listen_or_nowhere)
+    )  # where operators' programs call AdminService; empty: nowhere
     admin_acts: Literal["deny", "allow"] = setting("deny", OneOf(("deny", "allow")))  # whether they may act
     admin_reach: Literal["loopback", "any"] = setting("loopback", OneOf(("loopback", "any")))  # of admin_listen
+
+    monitor_listen: str = setting("", Text(_listen_or_nowhere))  # /livez, /readyz and /metrics by HTTP; empty: nowhere
 
     log_format: Literal["auto", "console", "json"] = setting("auto", OneOf(("auto", "console", "json")))
     log_level: Literal["debug", "info", "warning", "error"] = setting(

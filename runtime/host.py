@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import fields
 from functools import cache, partial
 from importlib.metadata import PackageNotFoundError, version
 
@@ -42,6 +41,8 @@ from runtime.failpoints import Failpoint
 from runtime.failures import text_of
 from runtime.gateway.desk.on_node import NodeDesk
 from runtime.gateway.front import Front, GrpcFront, Register
+from runtime.gateway.monitor.on_node import NodeMonitor
+from runtime.gateway.monitor.parts import NodeParts
 from runtime.gateway.server import ServerSettings
 from runtime.mesh.frames import frame_limit
 from runtime.mesh.peers import Identity, Mesh, MeshSettings, who_answers
@@ -59,7 +60,6 @@ from runtime.store.records import NodeRow
 __all__ = ["Node", "Register"]
 
 _ANSWER_S = 1.0
-_TURNS_A_RENEWAL = 4  # of full length: a lease never waits for the end of a turn
 
 
 @cache
@@ -91,12 +91,13 @@ class Node:
         self.settings = settings
         self.name = settings.node_name
         self.incarnation = ports.ids.new_id().hex()[:12]
+        self._monitor = NodeMonitor(settings, amends_version(), ports)
+        self._ports = ports = self._monitor.ports
         self._catalogue = catalogue
         self._services = settings.services or catalogue.service_names
         self._provided, self._pauses = Provided(catalogue.provides), Pauses(settings.pause_after, ports.report)
         self._behaviours = catalogue.behaviours_of(self._services, self._provided, self._pauses)
-        self._ports = ports
-        self._limits = limits_of(settings)
+        self._limits = Limits.of(settings)
         self.roots: dict[str, ActorRef] = {}  # by kind: who takes PauseKind, ResumeKind and AskKindStatus
         self.store = store or open_store(settings.store, ports)
         self._desk = NodeDesk(settings, self.store, catalogue, ports)
@@ -116,8 +117,13 @@ class Node:
 
         Cancelled, it lets go of what was begun: what a commit has begun is not broken off, and the name is free again.
         """
-        with said_if_long(self._ports, f"the store {self.settings.shown_store} to be opened"):
-            await self.store.open()
+        await self._monitor.start()
+        try:
+            with said_if_long(self._ports, f"the store {self.settings.shown_store} to be opened"):
+                await self.store.open()
+        except BaseException:
+            await self._monitor.close(0.0)
+            raise
         try:
             await self._start()
         except BaseException:
@@ -151,6 +157,8 @@ class Node:
         for sweeper in self.shards.sweepers.values():
             self._ports.tasks.start(self._sweep(sweeper), name="sweeper")
         await self._front.serving(True)
+        parts = NodeParts(self.membership, self.shards.sweepers, self.committer, self.headroom, self.mesh)
+        self._monitor.watch(parts)
         failpoint(Failpoint.NODE_SERVES)
         about = self.name, self.address, self.incarnation, tuple(self._services), self.settings.shown_store
         self._ports.report(NodeStarted(*about, amends_version()))
@@ -256,6 +264,7 @@ class Node:
         Whether it came to that: False if turns ran on after `drain_s`, or the store did not hear that this node left.
         """
         await self._front.serving(False)
+        self._monitor.leave()
         self._ports.failpoint(Failpoint.NODE_STOPS)
         for sweeper in self.shards.sweepers.values():
             sweeper.stop()
@@ -284,9 +293,4 @@ class Node:
         await self._provided.close(min(self.settings.drain_s, 2.0), self._ports.report)
         self._ports.failpoint(Failpoint.NODE_CLOSES)
         await self.store.close()
-
-
-def limits_of(settings: Settings) -> Limits:
-    """The bounds of durable actors, which settings name as limits do."""
-    same = {field.name: getattr(settings, field.name) for field in fields(Limits) if field.name != "turn_s"}
-    return Limits(**same, turn_s=settings.renew_s / _TURNS_A_RENEWAL)
+        await self._monitor.close(0.0)

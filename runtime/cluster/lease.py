@@ -66,12 +66,16 @@ class Lease:
         """False from the deadline on, also when a frozen process has just woken and no timer has run yet."""
         return self._clock.monotonic_s() < self._deadline_s
 
+    @property
+    def left_s(self) -> float:
+        """How long it is sure yet; 0 when it is not."""
+        return max(0.0, self._deadline_s - self._clock.monotonic_s())
+
     def renewed(self, sent_s: float) -> None:
         """A renewal that was sent at this monotonic instant has worked."""
         self._cancel()
         self._deadline_s = sent_s + self._lease_s
-        left_s = max(0.0, self._deadline_s - self._clock.monotonic_s())
-        self._timer = self._clock.call_later(left_s, self._expire)
+        self._timer = self._clock.call_later(self.left_s, self._expire)
 
     def drop(self) -> None:
         """Be unsure from now on, without a call to `lapsed`."""

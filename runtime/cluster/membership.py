@@ -47,12 +47,12 @@ class Membership:
         self._store = store
         self._ports = ports
         self._clock = ports.clock
-        self._name = node.name
-        self._owner = owner
+        self._name, self._owner = node.name, owner
         self._settings = timing
         self._roster = Roster(timing.shards_per_kind)
         no_answer = f"no renewal has worked for {timing.lease_s} s"
         self._seat = Seat(store, ports, node, timing, who, lambda: self._lapse(no_answer))
+        self.lease = self._seat.lease
         self._watch = StoreWatch(ports.clock, timing)
         self._handover = Handover(ports, owner, self.refresh_soon, self.fail)
         self._loop: asyncio.Task[None] | None = None

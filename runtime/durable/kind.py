@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import ClassVar
 
 from google.protobuf.message import Message
 
+from runtime.config import Settings
 from runtime.contracts import Contracts, field_text, meets
 from runtime.durable.behaviour import Behaviour, Versioned
 from runtime.durable.carriers import Carriers
@@ -48,6 +49,9 @@ class MessageParked(Fact):
     error: str
 
 
+_TURNS_A_RENEWAL = 4  # of full length: a lease never waits for the end of a turn
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """Bounds of durable actors. Beyond each, mail stays in the store until later; only size is a reason to refuse."""
@@ -66,6 +70,12 @@ class Limits:
     handler_timeout_s: float = 60.0  # how long a handler may wait, unless its service says otherwise
     version_wait_s: float = 86_400.0  # how long mail waits for a build that has its saga's version
     retention_s: float = 7 * 86_400.0  # how long handled messages are remembered
+
+    @classmethod
+    def of(cls, settings: Settings) -> Limits:
+        """The bounds that the settings of a node name as limits do."""
+        same = {one.name: getattr(settings, one.name) for one in fields(cls) if one.name != "turn_s"}
+        return cls(**same, turn_s=settings.renew_s / _TURNS_A_RENEWAL)
 
 
 _UNHEARD_MAX = 1000

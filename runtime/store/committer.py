@@ -59,6 +59,7 @@ class CommitterStats:
     conflicts: int = 0  # verdicts other than COMMITTED
     failures: int = 0  # transitions that were told an error
     unknown: int = 0  # commits whose outcome had to be asked for
+    commit_s: float = 0.0  # that the store took for the commits
 
 
 class Committer:
@@ -160,6 +161,7 @@ class Committer:
         if took_s > self._slow_s:
             self._ports.report(CommitSlow(took_s, len(jobs)))
         self.stats.commits += 1
+        self.stats.commit_s += took_s
         self._ports.failpoint(Failpoint.COMMIT_ANSWERED)
         self._keep(batch, [verdict is _COMMITTED for verdict in verdicts])
         for (_, done), verdict in zip(jobs, verdicts, strict=True):

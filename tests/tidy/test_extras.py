@@ -22,6 +22,9 @@ _WHERE = {  # packages of extras, and the rooms that may import them; the others
     "pytest_asyncio": ("runtime/testing/fixtures.py",),
     "grpc_tools": ("runtime/cli/",),
     "asyncpg": ("runtime/store/postgresql/",),
+    "prometheus_client": ("runtime/gateway/monitor/",),
+    "starlette": ("runtime/gateway/monitor/",),
+    "uvicorn": ("runtime/gateway/http_server.py",),
 }
 _OURS = {"runtime", *sys.stdlib_module_names}
 _FOR_TYPES = {"typing_extensions"}  # never imported by a process that runs

@@ -31,6 +31,11 @@ class Ownership:
         self._died: dict[int, str] = {}  # the node that ended without leaving a shard, while that is being taken
         self._declined: set[int] = set()  # shards that pushes came for while they were being taken
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether all that this node has taken is live: no shard is being taken over."""
+        return not self._taking
+
     def died(self, shard: int) -> str:
         """The node that ended without leaving a shard which is being taken over; empty when it left in order."""
         return self._died.get(shard, "") if self._died else ""

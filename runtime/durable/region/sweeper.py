@@ -47,6 +47,7 @@ class Sweeper:
         self.timers = DueTimers(self.ownership, self._failed)
         self.rows_max = _ROWS_MAX
         self.reach_max = _REACH_MAX
+        self.rows_found = 0  # by all looks so far; mail that several looks have found counts each time
         self._purge = purge
         self._found = found
         self._passivate_at_s = float("-inf")  # by the monotonic clock
@@ -196,6 +197,7 @@ class Sweeper:
         return 0 if residents.throttle.is_open else sum(not residents.is_blocked(row.address) for row in rows)
 
     def _deliver(self, rows: list[MailRow], now_s: float) -> None:
+        self.rows_found += len(rows)
         if rows:
             self._ports.failpoint(Failpoint.MAIL_SWEPT)
         for row in rows:

@@ -13,6 +13,7 @@ from typing import ClassVar, Protocol
 from google.protobuf.message import Message
 
 from runtime.durable.residence.admission import RecentlyHandled, Throttle
+from runtime.durable.residence.turn_counts import TurnCounts
 from runtime.durable.turn.draft import Draft
 from runtime.envelope import Address, Envelope, address_of
 from runtime.ports import Fact, Ports
@@ -52,10 +53,12 @@ class Release:
     def __init__(self, kind: str, ports: Ports, outlet: Outlet, put_off: Callable[[Address, int, float], None]) -> None:
         self.handled = RecentlyHandled()
         self.throttle = Throttle(kind, ports)
+        self.counts = TurnCounts()
         self._outlet = outlet
         self._put_off = put_off
 
     def __call__(self, draft: Draft) -> None:
+        self.counts.add(draft)
         self.handled.add(draft.consumed)
         if draft.never_to_run:
             self.handled.add(draft.never_to_run)

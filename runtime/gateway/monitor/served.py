@@ -1,0 +1,43 @@
+"""A monitor with its server."""
+
+from __future__ import annotations
+
+from runtime.config import Settings
+from runtime.gateway.http_server import HttpServer
+from runtime.gateway.monitor.application import monitor_application
+from runtime.gateway.monitor.fact_counts import FactCounts
+from runtime.gateway.monitor.loop_lag import LoopLag
+from runtime.gateway.monitor.metrics import NodeMetrics
+from runtime.gateway.monitor.readiness import reasons_not_ready
+from runtime.ports import Ports
+
+__all__ = ["ServedMonitor"]
+
+
+class ServedMonitor:
+    """`start` it once, `close` it once, whether or not it has started."""
+
+    def __init__(self, settings: Settings, version: str, ports: Ports) -> None:
+        self.is_leaving = False
+        self.facts = FactCounts(ports.report)
+        self._lag = LoopLag(ports.clock)
+        self.metrics = NodeMetrics(settings.node_name, version, self._lag, self.facts)
+        application = monitor_application(self.metrics, self._reasons)
+        self._server = HttpServer(application, settings.monitor_listen, ports.tasks)
+
+    @property
+    def address(self) -> str:
+        """host:port, once it was started."""
+        return self._server.address
+
+    async def start(self) -> None:
+        """Listen. Raises AddressInUse, InvalidSettings."""
+        await self._server.start()
+        self._lag.start()
+
+    def _reasons(self) -> list[str]:
+        return reasons_not_ready(self.metrics.parts, is_leaving=self.is_leaving)
+
+    async def close(self, grace_s: float) -> None:
+        self._lag.stop()
+        await self._server.close(grace_s)
