@@ -22,6 +22,7 @@ AWAITED ?= 60
 LOCKED ?= 60
 OUTSIDE ?= 60
 HELD ?= 60
+EXAMPLES ?= 100
 CHAIN ?= 40
 RENAMED ?= 40
 PAIRS ?= 800
@@ -92,12 +93,14 @@ sim: $(STAMP)  ## what every build runs: seeds that once failed, fresh ones from
 	$(PROVE) simulate --seeds $(LOCKED) --from $(FROM) --workload locked --jobs $(JOBS)
 	$(PROVE) simulate --seeds $(OUTSIDE) --from $(FROM) --workload outside --jobs $(JOBS)
 	$(PROVE) simulate --seeds $(HELD) --from $(FROM) --workload held --jobs $(JOBS)
+	$(PROVE) simulate --seeds $(EXAMPLES) --from $(FROM) --workload examples --jobs $(JOBS)
 	$(PROVE) failpoints --workload crash --pairs $(PAIRS) --jobs $(JOBS)
 	@$(MAKE) --no-print-directory --jobs $(JOBS) --output-sync=target schedules powercuts
 
 nightly:  ## the same with ten times the seeds, other ones each day, and all pairs; hours
 	$(MAKE) sim FROM=$(shell date +%Y%m%d)0000 SEEDS=12000 PROGRAMS=8000 FAILOVERS=3000 UPGRADES=2000 POISONED=2000 \
-	  DEADLINES=600 AWAITED=600 LOCKED=600 OUTSIDE=600 HELD=600 CHAIN=400 RENAMED=400 PAIRS=1000000 CUTS=7000
+	  DEADLINES=600 AWAITED=600 LOCKED=600 OUTSIDE=600 HELD=600 EXAMPLES=1000 CHAIN=400 RENAMED=400 \
+	  PAIRS=1000000 CUTS=7000
 
 .PHONY: $(SCHEDULES)
 schedules: $(SCHEDULES)  ## every schedule of each saga of actors/ and examples/; each takes one core

@@ -72,7 +72,7 @@ def test_seeds_can_come_from_a_file(tmp_path: Path) -> None:
         (
             ["replay", "1", "--workload", "nothing"],
             "name orders, random, streams, failover, poisoned, upgrade, carry, chain, renamed, deadlines, awaited, "
-            "held, locked, outside, crash, or MODULE:NAME",
+            "held, locked, outside, examples, crash, or MODULE:NAME",
         ),
         (["replay", "1", "--workload", "tests.proof.workloads.orders:"], "orders:' names no workload"),
         (["replay", "--tape", "some.tape", "--workload", "crash"], "--workload has no effect beside --tape"),
