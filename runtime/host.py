@@ -43,6 +43,7 @@ from runtime.gateway.desk.on_node import NodeDesk
 from runtime.gateway.front import Front, GrpcFront, Register
 from runtime.gateway.monitor.on_node import NodeMonitor
 from runtime.gateway.monitor.parts import NodeParts
+from runtime.gateway.monitor.readiness import Readiness
 from runtime.gateway.server import ServerSettings
 from runtime.mesh.frames import frame_limit
 from runtime.mesh.peers import Identity, Mesh, MeshSettings, who_answers
@@ -91,7 +92,8 @@ class Node:
         self.settings = settings
         self.name = settings.node_name
         self.incarnation = ports.ids.new_id().hex()[:12]
-        self._monitor = NodeMonitor(settings, amends_version(), ports)
+        self._readiness = readiness = Readiness()
+        self._monitor = NodeMonitor(settings, amends_version(), ports, readiness)
         self._ports = ports = self._monitor.ports
         self._catalogue = catalogue
         self._services = settings.services or catalogue.service_names
@@ -102,7 +104,7 @@ class Node:
         self.store = store or open_store(settings.store, ports)
         self._desk = NodeDesk(settings, self.store, catalogue, ports)
         server = ServerSettings(message_bytes_max=settings.message_bytes_max, advertise=settings.advertise)
-        self._front = front or GrpcFront(settings.listen, ports, register, server)
+        self._front = front or GrpcFront(settings.listen, ports, register, server, is_ready=readiness.is_ready)
         self._links = links or MeshSettings(frame_bytes_max=frame_limit(settings.message_bytes_max))
         self._built = False
         self._following: asyncio.Task[None] | None = None
@@ -158,7 +160,7 @@ class Node:
             self._ports.tasks.start(self._sweep(sweeper), name="sweeper")
         await self._front.serving(True)
         parts = NodeParts(self.membership, self.shards.sweepers, self.committer, self.headroom, self.mesh)
-        self._monitor.watch(parts)
+        self._readiness.watch(parts)
         failpoint(Failpoint.NODE_SERVES)
         about = self.name, self.address, self.incarnation, tuple(self._services), self.settings.shown_store
         self._ports.report(NodeStarted(*about, amends_version()))
@@ -264,7 +266,7 @@ class Node:
         Whether it came to that: False if turns ran on after `drain_s`, or the store did not hear that this node left.
         """
         await self._front.serving(False)
-        self._monitor.leave()
+        self._readiness.leave()
         self._ports.failpoint(Failpoint.NODE_STOPS)
         for sweeper in self.shards.sweepers.values():
             sweeper.stop()

@@ -13,11 +13,10 @@ from typing import Protocol
 
 import grpc
 from grpc_health.v1 import health_pb2_grpc
-from grpc_health.v1.health import aio as health
-from grpc_health.v1.health_pb2 import HealthCheckResponse
 
 from runtime.durable.client import Client
 from runtime.gateway.client_service import add_client_service
+from runtime.gateway.health import NodeHealth
 from runtime.gateway.interceptors import EdgeInterceptor
 from runtime.gateway.server import GrpcServer, ServerSettings
 from runtime.mesh.channel import GrpcTransport
@@ -59,11 +58,18 @@ class GrpcFront:
     """One gRPC server for clients, health checks and peers."""
 
     def __init__(
-        self, listen: str, ports: Ports, register: Sequence[Register] = (), settings: ServerSettings | None = None
+        self,
+        listen: str,
+        ports: Ports,
+        register: Sequence[Register] = (),
+        settings: ServerSettings | None = None,
+        *,
+        is_ready: Callable[[], bool] = lambda: True,
     ) -> None:
+        """`is_ready` says whether the node takes part in its cluster, for those who ask for `readyz`."""
         self._register = register
         self._server = GrpcServer(listen, ports, settings, interceptors=[EdgeInterceptor(ports)])
-        self._health = health.HealthServicer()  # grpc.health.v1, for load balancers and launchers
+        self._health = NodeHealth(is_ready, ports.clock)  # grpc.health.v1, for load balancers and launchers
         self.transport = GrpcTransport()
 
     @property
@@ -79,7 +85,7 @@ class GrpcFront:
         await self._server.start(accept)
 
     async def serving(self, yes: bool) -> None:
-        await self._health.set("", HealthCheckResponse.SERVING if yes else HealthCheckResponse.NOT_SERVING)
+        await self._health.serving(yes)
 
     async def close(self, grace_s: float) -> None:
         await self._server.close(grace_s)

@@ -16,18 +16,19 @@ from prometheus_client.registry import Collector
 from runtime.gateway.monitor.fact_counts import FactCounts
 from runtime.gateway.monitor.loop_lag import LoopLag
 from runtime.gateway.monitor.parts import NodeParts
+from runtime.gateway.monitor.readiness import Readiness
 
 __all__ = ["NodeMetrics"]
 
 
 class NodeMetrics(Collector):
-    """`parts` is None, and most metrics are missing, before the node has joined its cluster."""
+    """Most metrics are missing before the node has joined its cluster."""
 
-    def __init__(self, node: str, version: str, lag: LoopLag, facts: FactCounts) -> None:
+    def __init__(self, node: str, version: str, readiness: Readiness, lag: LoopLag, facts: FactCounts) -> None:
         self._node, self._version = node, version
+        self._readiness = readiness
         self._lag = lag
         self._facts = facts
-        self.parts: NodeParts | None = None
 
     def collect(self) -> Iterator[Metric]:
         info = GaugeMetricFamily("amends_node_info", "Which node this is; always 1.", labels=["node", "version"])
@@ -39,12 +40,13 @@ class NodeMetrics(Collector):
             self._lag.longest_s,
         )
         yield self._reports()
-        if self.parts is not None:
-            yield from _of_membership(self.parts)
-            yield from _of_turns(self.parts)
-            yield from _of_mail(self.parts)
-            yield from _of_commits(self.parts)
-            yield from _of_peers(self.parts)
+        parts = self._readiness.parts
+        if parts is not None:
+            yield from _of_membership(parts)
+            yield from _of_turns(parts)
+            yield from _of_mail(parts)
+            yield from _of_commits(parts)
+            yield from _of_peers(parts)
 
     def _reports(self) -> Metric:
         told = CounterMetricFamily(

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 from runtime.config import Settings
 from runtime.errors import InvalidSettings
+from runtime.gateway.monitor.readiness import Readiness
 from runtime.ports import Fact, Ports
 
 if TYPE_CHECKING:
-    from runtime.gateway.monitor.parts import NodeParts
     from runtime.gateway.monitor.served import ServedMonitor
 
 __all__ = ["MonitorServed", "NodeMonitor"]
@@ -28,17 +28,17 @@ class MonitorServed(Fact):
 
 
 class NodeMonitor:
-    """`start` it once, `watch` once the node takes part, and `close` it whether or not it has started.
+    """`start` it once, and `close` it whether or not it has started.
 
     `ports` are those that the node is to use: what is reported to them is counted, if anybody can ask for the counts.
     """
 
-    def __init__(self, settings: Settings, version: str, ports: Ports) -> None:
+    def __init__(self, settings: Settings, version: str, ports: Ports, readiness: Readiness) -> None:
         """Raises InvalidSettings when the setting asks for what is not installed."""
         self._served: ServedMonitor | None = None
         self.ports = ports
         if settings.monitor_listen:
-            self._served = _served(settings, version, ports)
+            self._served = _served(settings, version, ports, readiness)
             self.ports = replace(ports, report=self._served.facts.report)
 
     async def start(self) -> None:
@@ -47,22 +47,12 @@ class NodeMonitor:
             await self._served.start()
             self.ports.report(MonitorServed(self._served.address))
 
-    def watch(self, parts: NodeParts) -> None:
-        """The node takes part from now on, by these parts."""
-        if self._served is not None:
-            self._served.metrics.parts = parts
-
-    def leave(self) -> None:
-        """The node takes nothing new. Its metrics are there until the end."""
-        if self._served is not None:
-            self._served.is_leaving = True
-
     async def close(self, grace_s: float) -> None:
         if self._served is not None:
             await self._served.close(grace_s)
 
 
-def _served(settings: Settings, version: str, ports: Ports) -> ServedMonitor:
+def _served(settings: Settings, version: str, ports: Ports, readiness: Readiness) -> ServedMonitor:
     """Raises InvalidSettings. A node without a monitor imports nothing of it."""
     try:
         from runtime.gateway.monitor.served import ServedMonitor
@@ -70,4 +60,4 @@ def _served(settings: Settings, version: str, ports: Ports) -> ServedMonitor:
         raise InvalidSettings(
             f"monitor_listen needs {missing.name}, which is not installed: pip install 'amends[metrics]'"
         ) from missing
-    return ServedMonitor(settings, version, ports)
+    return ServedMonitor(settings, version, ports, readiness)

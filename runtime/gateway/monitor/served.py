@@ -8,7 +8,7 @@ from runtime.gateway.monitor.application import monitor_application
 from runtime.gateway.monitor.fact_counts import FactCounts
 from runtime.gateway.monitor.loop_lag import LoopLag
 from runtime.gateway.monitor.metrics import NodeMetrics
-from runtime.gateway.monitor.readiness import reasons_not_ready
+from runtime.gateway.monitor.readiness import Readiness
 from runtime.ports import Ports
 
 __all__ = ["ServedMonitor"]
@@ -17,12 +17,11 @@ __all__ = ["ServedMonitor"]
 class ServedMonitor:
     """`start` it once, `close` it once, whether or not it has started."""
 
-    def __init__(self, settings: Settings, version: str, ports: Ports) -> None:
-        self.is_leaving = False
+    def __init__(self, settings: Settings, version: str, ports: Ports, readiness: Readiness) -> None:
         self.facts = FactCounts(ports.report)
         self._lag = LoopLag(ports.clock)
-        self.metrics = NodeMetrics(settings.node_name, version, self._lag, self.facts)
-        application = monitor_application(self.metrics, self._reasons)
+        metrics = NodeMetrics(settings.node_name, version, readiness, self._lag, self.facts)
+        application = monitor_application(metrics, readiness.reasons)
         self._server = HttpServer(application, settings.monitor_listen, ports.tasks)
 
     @property
@@ -34,9 +33,6 @@ class ServedMonitor:
         """Listen. Raises AddressInUse, InvalidSettings."""
         await self._server.start()
         self._lag.start()
-
-    def _reasons(self) -> list[str]:
-        return reasons_not_ready(self.metrics.parts, is_leaving=self.is_leaving)
 
     async def close(self, grace_s: float) -> None:
         self._lag.stop()

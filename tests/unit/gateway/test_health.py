@@ -25,9 +25,18 @@ async def _no_peers(link: Link) -> None:
     raise AssertionError("no peer dials here")
 
 
+class Part:
+    """Whether a node takes part in its cluster."""
+
+    is_taken = False
+
+    def __call__(self) -> bool:
+        return self.is_taken
+
+
 @asynccontextmanager
-async def _asked() -> AsyncIterator[tuple[GrpcFront, Any]]:
-    front = GrpcFront("127.0.0.1:0", system_ports())
+async def _asked(part: Part | None = None) -> AsyncIterator[tuple[GrpcFront, Any]]:
+    front = GrpcFront("127.0.0.1:0", system_ports(), is_ready=part or Part())
     await front.start(_no_peers, cast("Client", None))
     try:
         async with grpc.aio.insecure_channel(front.address) as channel:
@@ -71,3 +80,32 @@ async def test_who_watches_is_told_of_each_change_and_hears_the_end_of_the_node(
         with pytest.raises(grpc.aio.AioRpcError) as ended:
             await call.read()
         assert ended.value.code() in (grpc.StatusCode.CANCELLED, grpc.StatusCode.UNAVAILABLE)
+
+
+async def test_whoever_asks_for_readyz_hears_whether_the_node_takes_part() -> None:
+    part = Part()
+    async with _asked(part) as (front, stub):
+        await front.serving(True)
+        assert (await stub.Check(_of("readyz"))).status == NOT_SERVING
+        part.is_taken = True
+        assert (await stub.Check(_of("readyz"))).status == SERVING
+        assert (await stub.Check(_of())).status == SERVING
+
+
+async def test_who_watches_readyz_is_told_of_each_change() -> None:
+    part = Part()
+    async with _asked(part) as (_, stub):
+        call = stub.Watch(_of("readyz"))
+        assert (await call.read()).status == NOT_SERVING
+        part.is_taken = True
+        assert (await call.read()).status == SERVING
+        part.is_taken = False
+        assert (await call.read()).status == NOT_SERVING
+        call.cancel()
+
+
+async def test_a_list_has_both_questions_with_their_answers() -> None:
+    async with _asked() as (front, stub):
+        await front.serving(True)
+        listed = await stub.List(health_pb2.HealthListRequest())
+        assert {name: one.status for name, one in listed.statuses.items()} == {"": SERVING, "readyz": NOT_SERVING}

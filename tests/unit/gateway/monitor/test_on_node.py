@@ -9,8 +9,11 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import grpc.aio
 import httpx
 import pytest
+from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
+from grpc_health.v1.health_pb2_grpc import HealthStub
 from prometheus_client.parser import text_string_to_metric_families
 
 from actors.catalogue import catalogue
@@ -19,6 +22,7 @@ from runtime.adapters import system_ports
 from runtime.config import Settings
 from runtime.errors import InvalidSettings, StoreUnavailable
 from runtime.gateway.monitor.on_node import MonitorServed, NodeMonitor
+from runtime.gateway.monitor.readiness import Readiness
 from runtime.host import Node
 from runtime.ports import Fact
 from runtime.store.memory import MemoryStore
@@ -55,6 +59,11 @@ class WatchedNode:
     async def get(self, path: str, **headers: str) -> httpx.Response:
         return await self._client.get(f"http://{self._address}{path}", headers=headers)
 
+    async def status(self, service: str) -> int:
+        """What gRPC's health check says."""
+        async with grpc.aio.insecure_channel(self.node.address) as channel:
+            return int((await HealthStub(channel).Check(HealthCheckRequest(service=service))).status)
+
     async def metric(self, name: str, **labels: str) -> float | None:
         for family in text_string_to_metric_families((await self.get("/metrics")).text):
             for sample in family.samples:
@@ -84,7 +93,7 @@ async def watched() -> AsyncIterator[WatchedNode]:
 
 def test_a_node_that_is_not_watched_imports_nothing_for_it() -> None:
     told = subprocess.run([sys.executable, "-c", _TOLD], capture_output=True, text=True, check=True)
-    assert told.stdout.split() == ["runtime.gateway.monitor.on_node", "runtime.gateway.monitor.parts"]
+    assert told.stdout.split() == [f"runtime.gateway.monitor.{one}" for one in ("on_node", "parts", "readiness")]
 
 
 def test_a_node_that_lacks_the_extra_says_which(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -94,7 +103,7 @@ def test_a_node_that_lacks_the_extra_says_which(monkeypatch: pytest.MonkeyPatch)
     with pytest.raises(
         InvalidSettings, match=r"monitor_listen needs prometheus_client, .* pip install 'amends\[metrics\]'"
     ):
-        NodeMonitor(Settings(monitor_listen="127.0.0.1:0"), "1", system_ports())
+        NodeMonitor(Settings(monitor_listen="127.0.0.1:0"), "1", system_ports(), Readiness())
 
 
 async def test_a_node_that_takes_part_is_ready() -> None:
@@ -102,6 +111,7 @@ async def test_a_node_that_takes_part_is_ready() -> None:
         assert (await one.get("/livez")).text == "alive\n"
         ready = await one.get("/readyz")
         assert (ready.status_code, ready.text) == (200, "ready\n")
+        assert await one.status("readyz") == HealthCheckResponse.SERVING
 
 
 async def test_a_node_without_a_lease_lives_and_is_not_ready() -> None:
@@ -110,6 +120,8 @@ async def test_a_node_without_a_lease_lives_and_is_not_ready() -> None:
         while (ready := await one.get("/readyz")).status_code == 200:
             await asyncio.sleep(0.02)
         assert ready.text == "not ready: its lease is not sure: the store has not answered a renewal in time\n"
+        assert await one.status("readyz") == HealthCheckResponse.NOT_SERVING
+        assert await one.status("") == HealthCheckResponse.SERVING  # liveness: nobody is to restart it
         assert (await one.get("/livez")).status_code == 200
         assert await one.metric("amends_lease_left_seconds") == 0.0
         one.store.is_cut = False
