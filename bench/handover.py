@@ -1,6 +1,6 @@
 """The longest that an order takes while a node is added under load, and while it is stopped again.
 
-python -m bench.handover [--customers 8] [--rounds 5] [--store URL] [--json]
+python -m bench.handover [--customers 8] [--rounds 5] [--store postgresql] [--json]
 
 Two nodes host everything, and customers place orders with them one after another. A third node is started, has its
 share of the shards, and is stopped. Before all that, orders are timed for as long with two nodes as they are.
@@ -21,6 +21,7 @@ from bench.shop import Client, client_of, machine, open_nodes, percentile, resto
 from protos.orders_pb2 import PlaceOrderRequest
 from protos.sales_pb2 import READY_TO_SHIP
 from runtime.testing.processes.harness import Harness
+from runtime.testing.processes.throwaway import THROWAWAY_STORES, throwaway_store
 
 __all__ = ["main"]
 
@@ -36,10 +37,10 @@ _QUIET_S = 1.0  # Orders that a change has delayed end within it.
     "--customers", type=click.IntRange(1), default=8, show_default=True, help="Each places one order at a time."
 )
 @click.option("--rounds", type=click.IntRange(1), default=5, show_default=True, help="How often a node comes and goes.")
-@click.option("--store", "store_url", default="", help="An empty store; without it a fresh SQLite file.")
+@click.option("--store", type=click.Choice(THROWAWAY_STORES), default="sqlite", show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
-def main(customers: int, rounds: int, store_url: str, as_json: bool) -> None:
-    figures = uvloop.run(measure(customers, rounds, store_url))
+def main(customers: int, rounds: int, store: str, as_json: bool) -> None:
+    figures = uvloop.run(measure(customers, rounds, store))
     if as_json:
         print(json.dumps(figures))
         return
@@ -48,9 +49,12 @@ def main(customers: int, rounds: int, store_url: str, as_json: bool) -> None:
         print(f"{phase:>8}: {one['orders']:6} orders, p50 {one['p50_s']:.3f} s, longest {one['longest_s']:.3f} s")
 
 
-async def measure(customers: int, rounds: int, store_url: str) -> dict[str, Any]:
+async def measure(customers: int, rounds: int, store: str) -> dict[str, Any]:
     before = machine()
-    async with open_nodes(dict.fromkeys(_STAY, ()), {"shards_per_kind": _SHARDS}, store_url=store_url) as harness:
+    async with (
+        throwaway_store(store, say=lambda what: None) as url,
+        open_nodes(dict.fromkeys(_STAY, ()), {"shards_per_kind": _SHARDS}, store_url=url) as harness,
+    ):
         await _split(harness, *_STAY)
         async with client_of(harness.nodes["north"].address) as one, client_of(harness.nodes["south"].address) as two:
             await restock(one, ["book"], 1_000_000)
@@ -62,7 +66,7 @@ async def measure(customers: int, rounds: int, store_url: str) -> dict[str, Any]
                 await shopping.phase("stopped", _stop(harness))
             await shopping.end()
     phases = {phase: _figures(sorted(took_s)) for phase, took_s in shopping.took_s.items()}
-    return {**phases, "settings": {"customers": customers, "rounds": rounds}, "machine": before}
+    return {**phases, "settings": {"customers": customers, "rounds": rounds, "store": store}, "machine": before}
 
 
 class Shopping:

@@ -137,12 +137,12 @@ class NodeClient(Client):
             self._ports,
         )
         self._router.watches.add(address, watch.changed)
-        self._router.watch_remote(address)
+        self._router.remote_watches.begin(address)
         try:
             yield watch
         finally:
             if self._router.watches.remove(address, watch.changed):
-                self._router.watch_remote(address, stop=True)
+                self._router.remote_watches.end(address)
 
     # --- posting ---
 

@@ -49,6 +49,10 @@ class Receiver(Protocol):
 
     def on_signals(self, peer: str, signals: Sequence[mesh_pb2.Signal]) -> None: ...
 
+    def on_peer_reached(self, peer: str) -> None:
+        """There is a stream to a node. What was signalled to the node before this is lost, unless it has arrived."""
+        ...
+
     def on_peer_lost(self, peer: str) -> None:
         """The stream that a node dialled has ended, and with it all that the node asked for by signals."""
         ...

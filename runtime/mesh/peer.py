@@ -12,6 +12,7 @@ What is shed is in the store, and the first frame of the next stream makes the o
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from runtime.errors import InvalidMessage, LinkLost, PeerRefused
@@ -65,13 +66,16 @@ class Peer:
         transport: Transport,
         ports: Ports,
         settings: MeshSettings,
+        reached: Callable[[str], None],
     ) -> None:
+        """`reached` is told the name of the node whenever there is a new stream to the node."""
         self.node = node
         self.at = at
         self._own = own
         self._transport = transport
         self._ports = ports
         self._settings = settings
+        self._tell_reached = reached
         self._stream: FrameStream | None = None
         self._link: Link | None = None  # the link, during its handshake
         self._pause: asyncio.Future[None] | None = None
@@ -188,6 +192,8 @@ class Peer:
         self._ports.failpoint(Failpoint.STREAM_OPENED)
         if self._leaving:
             stream.leave(self._leaving)
+        else:
+            self._tell_reached(self.node)
         try:
             await stream.run()
         finally:

@@ -99,7 +99,8 @@ class Mesh:
         return [self._peers[node].status() for node in sorted(self._peers)]
 
     def _start(self, node: str, at: PeerAddress) -> None:
-        peer = Peer(node, at, self._identity, self._transport, self._ports, self.settings)
+        reached = self._receiver.on_peer_reached
+        peer = Peer(node, at, self._identity, self._transport, self._ports, self.settings, reached)
         self._peers[node] = peer
         task = self._ports.tasks.start(peer.run(), name=f"peer {node}")
         self._running[task] = None

@@ -221,19 +221,23 @@ class Watch(_message.Message):
     ADDRESS_FIELD_NUMBER: _builtins.int
     NODE_FIELD_NUMBER: _builtins.int
     STOP_FIELD_NUMBER: _builtins.int
+    CONFIRM_FIELD_NUMBER: _builtins.int
     address: _builtins.str
     node: _builtins.str
     stop: _builtins.bool
+    confirm: _builtins.bool
+    """answer with a Look: what was committed until now may not have been told"""
     def __init__(
         self,
         *,
         address: _builtins.str = ...,
         node: _builtins.str = ...,
         stop: _builtins.bool = ...,
+        confirm: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "node", b"node", "stop", b"stop"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "confirm", b"confirm", "node", b"node", "stop", b"stop"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -269,7 +273,7 @@ Global___Changed: _TypeAlias = Changed  # noqa: Y015
 
 @_typing.final
 class Look(_message.Message):
-    """an actor has changed, and its state does not fit a frame: it is in the store"""
+    """an actor has changed, or may have, and its state is not told: it is in the store"""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -277,6 +281,7 @@ class Look(_message.Message):
     REVISION_FIELD_NUMBER: _builtins.int
     address: _builtins.str
     revision: _builtins.int
+    """that of the change; 0 when the sender does not know of one"""
     def __init__(
         self,
         *,

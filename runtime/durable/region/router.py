@@ -16,15 +16,17 @@ from typing import ClassVar, Protocol
 
 from google.protobuf.message import DecodeError, Message
 
+from runtime.durable.region.remote_watches import RemoteWatches
 from runtime.durable.region.sweeper import Sweeper
 from runtime.durable.waiting.calls import PendingCalls
+from runtime.durable.waiting.unsent_answers import UnsentAnswers
 from runtime.durable.waiting.watches import StateWatches
 from runtime.envelope import Envelope, address_of, decode, parse_address, shard_of
 from runtime.errors import InvalidMessage, UnknownMessageType
 from runtime.failpoints import Failpoint
 from runtime.ports import Fact, Ports
 from runtime.protos import durable_pb2, mesh_pb2
-from runtime.store.records import ActorRow, ClusterView
+from runtime.store.records import ActorRow
 
 __all__ = ["Links", "PushRejected", "Router", "ShardMap"]
 
@@ -73,10 +75,11 @@ class Router:
         self.links: Links | None = None
         self.sweepers: dict[str, Sweeper] = {}  # by kind, of those that this node hosts
         self.watches = StateWatches(self.signal)
+        self.remote_watches = RemoteWatches(node, self.watches, self.signal, self.shard_of)
         self._ports = ports
         self._shards_per_kind = shards_per_kind
         self.calls = calls
-        self._places: object = None  # owners and members when watches were last announced
+        self._unsent = UnsentAnswers()
 
     def connect(self, shard_map: ShardMap, links: Links) -> None:
         """Hand over what is made after this; before it, everything waits in the store."""
@@ -126,28 +129,16 @@ class Router:
         if message is not None:
             wire.type = message.DESCRIPTOR.full_name
             wire.body = message.SerializeToString()
-        self.signal(call.partition("#")[0], mesh_pb2.Signal(answer=wire))
+        self._send_answer(call.partition("#")[0], mesh_pb2.Signal(answer=wire))
         self._ports.failpoint(Failpoint.ANSWER_QUEUED)
+
+    def _send_answer(self, node: str, answer: mesh_pb2.Signal) -> None:
+        if not self.signal(node, answer):
+            self._unsent.add(node, answer)
 
     def signal(self, node: str, signal: mesh_pb2.Signal) -> bool:
         """Send a signal, best effort. False: it is lost."""
         return self.links is not None and self.links.signal(node, signal)
-
-    def watch_remote(self, address: str, *, stop: bool = False) -> None:
-        """Ask the owner of an actor to tell this node of its changes, if another node owns it."""
-        kind, key = parse_address(address)
-        owner = self.shard_map and self.shard_map.owner_of(kind, self.shard_of(key))
-        if owner and owner != self.node:
-            watch = mesh_pb2.Watch(address=address, node=self.node, stop=stop)
-            self.signal(owner, mesh_pb2.Signal(watch=watch))
-
-    def on_view(self, view: ClusterView) -> None:
-        """Watch anew where owners may have changed: a new one knows of no watchers."""
-        places = (view.shards, tuple((node.name, node.incarnation) for node in view.nodes))
-        if places != self._places:
-            self._places = places
-            for address in self.watches.local:
-                self.watch_remote(address)
 
     # --- in, from peers ---
 
@@ -210,6 +201,11 @@ class Router:
         if kind in self.sweepers:
             running = self.sweepers[kind].run_guest((kind, key), self.shard_of(key), lend.died)
             self._ports.tasks.start(running, name=f"guest {lend.address}")
+
+    def on_peer_reached(self, peer: str) -> None:
+        for answer in self._unsent.take(peer):
+            self._send_answer(peer, answer)
+        self.remote_watches.on_peer_reached(peer)
 
     def on_peer_lost(self, peer: str) -> None:
         self.watches.forget(peer)

@@ -71,10 +71,10 @@ class Shards:
         if kind not in self.sweepers:
             return
         self.sweepers[kind].ownership.give_up(shards)
-        self._router.watches.release(partial(self._is_in, kind, shards))
         idle: asyncio.Future[None] = self._ports.tasks.new_future()
         self.sweepers[kind].residents.when_idle(shards, lambda: _finish(idle))
         await idle
+        self._router.watches.release(partial(self._is_in, kind, shards))
 
     def _is_in(self, kind: str, shards: frozenset[int], address: str) -> bool:
         of_kind, _, key = address.partition("/")
@@ -90,7 +90,7 @@ class Shards:
         for learn in self._learners:
             learn(view)
         self._tell_new_owners(view)
-        self._router.on_view(view)
+        self._router.remote_watches.on_view(view)
 
     def _tell_new_owners(self, view: ClusterView) -> None:
         """What this node pushed to a former owner is lost, and must not be overtaken by what it pushes to the new."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 from google.protobuf.message import Message
@@ -29,12 +30,13 @@ class ActorWatch:
         self._woken: asyncio.Future[None] | None = None
         self._seen = -1
         self._look = True  # into the store: at first, and when no change has come for a while
-        self._untold = 0  # the last revision whose state was not told
+        self._untold: float = 0  # the last revision whose state was not told; infinite while that is not known
 
     def changed(self, revision: int, state_type: str, state: bytes) -> None:
         if not state_type:
-            self._look = self._look or revision > self._seen  # the state is not told: it is in the store
-            self._untold = max(self._untold, revision)
+            untold = revision or math.inf
+            self._look = self._look or untold > self._seen  # the state is not told: it is in the store
+            self._untold = max(self._untold, untold)
         elif self._latest is None or revision > self._latest[0]:
             self._latest = (revision, state_type, state)
         if self._woken is not None and not self._woken.done():
@@ -46,7 +48,7 @@ class ActorWatch:
     async def __anext__(self) -> ActorState:
         while True:
             if self._latest is None and self._look:
-                self._look = False
+                self._look, self._untold = False, 0
                 reading = await self._read()
             else:
                 reading = self._take()

@@ -13,7 +13,10 @@ from runtime.store.records import ActorRow
 __all__ = ["Changed", "StateWatches"]
 
 Changed = Callable[[int, str, bytes], None]
-"""Called with (revision, state type, state) after each commit; without a type when the state is to be read."""
+"""Called with (revision, state type, state) after each commit; without a type when the state is to be read.
+
+A revision of 0, without a type, says that there may have been a commit of any revision.
+"""
 
 _WATCHED_MAX = 100_000  # actors watched by other nodes; more are declined, and their watchers read the store
 
@@ -29,11 +32,6 @@ class StateWatches:
     @property
     def is_empty(self) -> bool:
         return not self._local and not self._remote
-
-    @property
-    def local(self) -> list[str]:
-        """Addresses that callers on this node watch."""
-        return list(self._local)
 
     def add(self, address: str, changed: Changed) -> None:
         self._local.setdefault(address, []).append(changed)
@@ -58,6 +56,16 @@ class StateWatches:
                     del self._remote[watch.address]
         elif len(self._remote) < _WATCHED_MAX:
             self._remote.setdefault(watch.address, {})[watch.node] = None
+            if watch.confirm:
+                self._tell_to_look(watch.node, watch.address)
+
+    def tell_to_look(self, node: str) -> None:
+        """What was told to a node may be lost: have its watchers read what they watch."""
+        for address in [address for address, nodes in self._remote.items() if node in nodes]:
+            self._tell_to_look(node, address)
+
+    def _tell_to_look(self, node: str, address: str) -> None:
+        self._signal(node, mesh_pb2.Signal(look=mesh_pb2.Look(address=address)))
 
     def forget(self, node: str) -> None:
         """A node is gone, and its watchers with it."""
@@ -65,7 +73,7 @@ class StateWatches:
             self.on_watch(mesh_pb2.Watch(address=address, node=node, stop=True))
 
     def release(self, is_released: Callable[[str], bool]) -> None:
-        """Actors have another owner now; who watches them has told it, or will."""
+        """The last turns of actors have ended here; who watches them has told their new owner, or will."""
         for address in [address for address in self._remote if is_released(address)]:
             del self._remote[address]
 
@@ -83,7 +91,7 @@ class StateWatches:
         self._tell_local(changed.address, changed.revision, changed.state_type, changed.state)
 
     def on_look(self, look: mesh_pb2.Look) -> None:
-        """As `on_changed`, of a state that was too large to be sent."""
+        """As `on_changed`, of a state that was too large to be sent, or of commits that perhaps nobody was told of."""
         self._tell_local(look.address, look.revision, "", b"")
 
     def _tell_local(self, address: str, revision: int, state_type: str, state: bytes) -> None:

@@ -36,6 +36,7 @@ from tests.proof.mutants.timers import TIMERS
 from tests.proof.mutants.tries import TRIES
 from tests.proof.mutants.turns import TURNS
 from tests.proof.mutants.versions import VERSIONS
+from tests.proof.mutants.watches import WATCHES
 from tests.proof.mutants.wholes import WHOLES
 
 __all__ = ["MUTANTS", "ROOMS", "UNHUNTED"]
@@ -74,6 +75,16 @@ MUTANTS: Mapping[str, Mutant] = {mutant.name: mutant for room in ROOMS.values() 
 
 UNHUNTED: Mapping[str, Mutant] = {
     mutant.name: mutant
-    for mutant in (*BACKLOGS, *PAUSES, *REMINDERS, *TIMER_ACTS, *DESK, *NEW_HISTORIES, *TOLD_NAMES, *PLACEMENTS)
+    for mutant in (
+        *BACKLOGS,
+        *PAUSES,
+        *REMINDERS,
+        *TIMER_ACTS,
+        *DESK,
+        *NEW_HISTORIES,
+        *TOLD_NAMES,
+        *PLACEMENTS,
+        *WATCHES,
+    )
 }
 """Bugs in what no workload has. Nobody hunts them; each is planted for the tests that it names."""

@@ -86,8 +86,10 @@ class MeshOrder:
         a.mesh.set_peers({"b": b.at})
         assert not a.mesh.push("b", b"x")
         assert a.way_to("b").shed == 1
+        assert a.receiver.reached_peers == []
         await world.until(lambda: b.receiver.gaps == [0])
         assert a.way_to("b").connected
+        assert a.receiver.reached_peers == ["b"]
 
     async def test_after_a_broken_link_the_node_is_dialled_again_and_told_of_a_gap(self, world: MeshWorld) -> None:
         a, b = await world.pair()
@@ -99,6 +101,7 @@ class MeshOrder:
         await world.until(lambda: b.receiver.taken == [b"before", b"after"])
         assert b.receiver.gaps == [0, 1]
         assert b.receiver.lost_peers == ["a"]
+        assert a.receiver.reached_peers == ["b", "b"]
 
     async def test_nothing_of_an_older_stream_comes_after_something_of_a_newer(self, world: MeshWorld) -> None:
         b = await world.start("b")

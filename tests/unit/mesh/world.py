@@ -34,6 +34,7 @@ class RecordingReceiver:
         self.taken: list[bytes] = []
         self.gaps: list[int] = []  # how much was taken before each gap
         self.signals_taken: list[tuple[str, mesh_pb2.Signal]] = []
+        self.reached_peers: list[str] = []
         self.lost_peers: list[str] = []
         self.open = asyncio.Event()
         self.open.set()
@@ -53,6 +54,9 @@ class RecordingReceiver:
 
     def on_signals(self, peer: str, signals: Sequence[mesh_pb2.Signal]) -> None:
         self.signals_taken.extend((peer, signal) for signal in signals)
+
+    def on_peer_reached(self, peer: str) -> None:
+        self.reached_peers.append(peer)
 
     def on_peer_lost(self, peer: str) -> None:
         self.lost_peers.append(peer)
