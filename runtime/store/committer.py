@@ -66,7 +66,8 @@ class Committer:
     """Submits transitions to the store in groups. One per node.
 
     `batch_max` and `batch_bytes_max` bound one transaction, in which other nodes of a shared store wait; one transition
-    always goes, whatever its size. `waiting_max` bounds the queue behind it; a full queue refuses with Overloaded.
+    always goes, whatever its size. `waiting_max` bounds the queue behind it: a full queue refuses with Overloaded what
+    has not run yet, such as a client's command. A turn is taken all the same, and there is one for each actor in memory.
     `recent` has what was committed lately, where the store may lose it.
     """
 
@@ -98,10 +99,10 @@ class Committer:
         return len(self._queue)
 
     def submit(self, transition: Transition, done: Done) -> None:
-        """Queue a transition. Raises Overloaded when the queue is full, and StoreUnavailable after `close`."""
+        """Queue a transition. Raises StoreUnavailable after `close`, and Overloaded for a post to a full queue."""
         if self._closed:
             raise StoreUnavailable("this node is stopping and takes no more work; send it to another node")
-        if len(self._queue) >= self.waiting_max:
+        if len(self._queue) >= self.waiting_max and not _has_run(transition):
             raise Overloaded(f"{len(self._queue)} transitions wait for the store, the most allowed; try again later")
         self._queue.append((transition, done))
         if self._drain is None:
@@ -242,3 +243,8 @@ class Committer:
             done(outcome)
         except Exception as error:  # noqa: BLE001 -- one caller's bug must not keep its neighbours from their verdicts
             self._ports.report(CallbackFailed(repr(error)))
+
+
+def _has_run(transition: Transition) -> bool:
+    """Whether handlers were called for it. They must not be called again only because much else waits."""
+    return transition.actor is not None or bool(transition.rescheduled)

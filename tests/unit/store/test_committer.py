@@ -163,6 +163,18 @@ async def test_a_full_queue_refuses_and_takes_again_when_there_is_room() -> None
     assert told == [Verdict.COMMITTED] * 3
 
 
+async def test_a_full_queue_takes_what_has_run() -> None:
+    world, told = CommitterWorld(waiting_max=2), Told()
+    for transition in (post(mail_row(1)), post(mail_row(2)), turn(1), turn(2, "b")):
+        world.committer.submit(transition, told.append)
+    put_off = Transition(address=("billing", "a"), shard=SHARD, rescheduled=(mail_row(2),))
+    world.committer.submit(put_off, told.append)
+    with pytest.raises(Overloaded, match="5 transitions wait"):
+        world.committer.submit(post(mail_row(3)), told.append)
+    await world.committer.close()
+    assert told[:2] == [Verdict.COMMITTED] * 2 and len(told) == 5
+
+
 async def test_a_callback_may_submit_the_next_transition() -> None:
     world, told = CommitterWorld(), Told()
 
