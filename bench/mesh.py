@@ -99,6 +99,8 @@ class Counter:
             answer = mesh_pb2.Answer(call=str(self.taken), body=str(time.process_time()).encode())
             self.mesh.signal(peer, mesh_pb2.Signal(answer=answer))
 
+    def on_peer_reached(self, peer: str) -> None: ...
+
     def on_peer_lost(self, peer: str) -> None: ...
 
 
@@ -118,6 +120,8 @@ class Sender:
     def on_signals(self, peer: str, signals: Sequence[mesh_pb2.Signal]) -> None:
         for signal in signals:
             self.answers.put_nowait(int(signal.answer.call))
+
+    def on_peer_reached(self, peer: str) -> None: ...
 
     def on_peer_lost(self, peer: str) -> None: ...
 
