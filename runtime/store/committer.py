@@ -67,7 +67,7 @@ class Committer:
 
     `batch_max` and `batch_bytes_max` bound one transaction, in which other nodes of a shared store wait; one transition
     always goes, whatever its size. `waiting_max` bounds the queue behind it: a full queue refuses with Overloaded what
-    has not run yet, such as a client's command. A turn is taken all the same, and there is one for each actor in memory.
+    has not run yet, such as a client's command. A turn is taken all the same: there is one for each actor in memory.
     `recent` has what was committed lately, where the store may lose it.
     """
 

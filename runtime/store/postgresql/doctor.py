@@ -11,7 +11,14 @@ from typing import Any
 
 import asyncpg
 
-from runtime.store.finding import MAIL_OLD_S, StoreFinding
+from runtime.store.finding import (
+    MAIL_MANY,
+    MAIL_OLD_S,
+    MUCH_MAIL_CURE,
+    OLD_MAIL_CURE,
+    REFUSALS_CURE,
+    StoreFinding,
+)
 from runtime.store.postgresql.connection import PLANS, SessionLimits, connect
 from runtime.store.postgresql.errors import translate
 from runtime.store.postgresql.statements import named_statements
@@ -35,7 +42,9 @@ _CURES: Mapping[str, str] = MappingProxyType(
         "slots": "drop the slot by pg_drop_replication_slot if its standby is gone: it fills the disk with log",
         "log size": "see the slots, and whether archive_command fails: the log is kept for one of them",
         "dead rows": "run VACUUM on the table; see the oldest transaction, which may hold autovacuum back",
-        "oldest mail": "see `nodes`, `shards` and `pauses`: nobody hosts its kind, or its handler waits",
+        "oldest mail": OLD_MAIL_CURE,
+        "waiting mail": MUCH_MAIL_CURE,
+        "refused commands": REFUSALS_CURE,
     }
 )
 
@@ -44,7 +53,12 @@ async def examine(target: PostgresqlTarget, now_s: float) -> list[StoreFinding]:
     """Every check, in a fixed order. Raises StoreError if the server cannot be asked at all."""
     connection, _ = await connect(target, SessionLimits("doctor", read_only=True))
     try:
-        values = {"plans": (list(PLANS), list(PLANS.values())), "clock": (now_s,), "oldest mail": (MAIL_OLD_S,)}
+        values = {
+            "plans": (list(PLANS), list(PLANS.values())),
+            "clock": (now_s,),
+            "oldest mail": (MAIL_OLD_S,),
+            "waiting mail": (MAIL_MANY,),
+        }
         return [await _check(connection, target, check, values.get(check, ())) for check in _CURES]
     finally:
         await connection.close()

@@ -69,3 +69,20 @@ from pg_stat_user_tables where schemaname = current_schema() and n_dead_tup > 0;
 select coalesce(round(({now} - min(greatest(sent_at_s, due_at_s)))::numeric, 1) || ' s', 'none waits') as found,
   coalesce({now} - min(greatest(sent_at_s, due_at_s)) > $1, false) as is_wrong
 from mail where parked = '' and due_at_s <= {now};
+
+-- name: doctor_waiting_mail
+-- $1: how much is too much, of one kind.
+select coalesce(string_agg(kind || ' ' || waiting, ', ' order by waiting desc, kind), 'none') as found,
+  coalesce(max(waiting) > $1, false) as is_wrong
+from (select kind, count(*) as waiting from mail where parked = '' and due_at_s <= {now} group by kind) as kinds;
+
+-- name: doctor_refused_commands
+select coalesce(string_agg('by ' || node || ', for ' || round(({now} - since_s)::numeric) || ' s', '; ' order by since_s), 'none')
+    as found,
+  count(*) > 0 as is_wrong
+from (
+  select node, (told::json ->> 'refuses_since_s')::double precision as since_s
+  from busy join nodes on nodes.name = busy.node and nodes.incarnation = busy.incarnation
+  where lease_until_s > {now}
+) as told
+where since_s > 0;

@@ -1,4 +1,7 @@
-"""Examines a file: SQLite's version, the log beside it, unused pages, room on the disk, and mail that waits."""
+"""Examines a file: SQLite's version, the log beside it, unused pages, room on the disk, and mail that waits.
+
+Mail that waits has three checks: its age, how much there is of each kind, and which nodes refuse commands for it.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,14 @@ from pathlib import Path
 
 import apsw
 
-from runtime.store.finding import MAIL_OLD_S, StoreFinding
+from runtime.store.finding import (
+    MAIL_MANY,
+    MAIL_OLD_S,
+    MUCH_MAIL_CURE,
+    OLD_MAIL_CURE,
+    REFUSALS_CURE,
+    StoreFinding,
+)
 from runtime.store.sqlite.connection import connect_to_view, log_bytes, translated
 
 __all__ = ["examine"]
@@ -17,6 +27,14 @@ _BUSY_S = 5.0
 _ROOM_BYTES_MIN = 1 << 30
 _UNUSED_BYTES_LARGE = 1 << 28
 _OLDEST_MAIL = "select min(max(sent_at_s, due_at_s)) from mail where parked = '' and due_at_s <= ?"
+
+_WAITING_MAIL = """
+select kind, count(*) from mail where parked = '' and due_at_s <= ? group by kind order by count(*) desc, kind"""
+_REFUSALS = """
+select nodes.name, ? - json_extract(value, '$.refuses_since_s') as lasts_s
+from nodes join meta on meta.name = 'busy/' || nodes.name || '@' || incarnation
+where lease_until_s > ? and json_extract(value, '$.refuses_since_s') > 0
+order by lasts_s desc"""
 
 
 def examine(path: Path, log_bytes_long: int, now_s: float) -> list[StoreFinding]:
@@ -46,9 +64,18 @@ def _checks(connection: apsw.Connection, path: Path, log_bytes_long: int, now_s:
     yield StoreFinding("room on the disk", _size(room), cure if room < _ROOM_BYTES_MIN else "")
     oldest_s = connection.execute(_OLDEST_MAIL, (now_s,)).get
     age_s = 0.0 if oldest_s is None else max(0.0, now_s - oldest_s)
-    cure = "see `nodes`, `shards` and `pauses`: nobody hosts its kind, or its handler waits"
     found = "none waits" if oldest_s is None else f"{age_s:.1f} s"
-    yield StoreFinding("oldest mail", found, cure if age_s > MAIL_OLD_S else "")
+    yield StoreFinding("oldest mail", found, OLD_MAIL_CURE if age_s > MAIL_OLD_S else "")
+    yield from _backlog(connection, now_s)
+
+
+def _backlog(connection: apsw.Connection, now_s: float) -> Iterator[StoreFinding]:
+    waiting = list(connection.execute(_WAITING_MAIL, (now_s,)))
+    found = ", ".join(f"{kind} {count}" for kind, count in waiting) or "none"
+    is_wrong = any(count > MAIL_MANY for _, count in waiting)
+    yield StoreFinding("waiting mail", found, MUCH_MAIL_CURE if is_wrong else "")
+    refusing = [f"by {node}, for {since_s:.0f} s" for node, since_s in connection.execute(_REFUSALS, (now_s, now_s))]
+    yield StoreFinding("refused commands", "; ".join(refusing) or "none", REFUSALS_CURE if refusing else "")
 
 
 def _size(count: int) -> str:
