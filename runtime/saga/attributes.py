@@ -19,7 +19,8 @@ from runtime.saga.step import Step
 __all__ = ["check_names", "closing_of", "flow_of", "keys_of", "parts_of", "reminders_of", "starts_of"]
 
 _CLOSING_TIMEOUT_S = 30.0
-_NO_PARTS = ("flow", "closing")
+_CLOSING = "closing"
+_NO_PARTS = ("flow", _CLOSING)
 _FORMER = ("compensated", "compensated_by", "compensated_within")
 
 
@@ -108,7 +109,7 @@ def flow_of(cls: type[Any]) -> Flow:
 
 
 def closing_of(cls: type[Any]) -> dict[str, Step]:
-    """The steps that close a compensation, by the names under which records have them: compensated, or with a number.
+    """The steps that close a compensation, by the names under which records have them: closing, or with a number.
 
     Those names are in the store, and in the fingerprint of running instances.
     """
@@ -121,6 +122,6 @@ def closing_of(cls: type[Any]) -> dict[str, Step]:
             raise InvalidDefinition(f"{where}: the step is in the flow as well; write one of its own")
         if one.pivot or one.no_undo:
             raise InvalidDefinition(f"{where}: there is nothing after it to go back from; it has no pivot and no undo")
-    names = ["compensated"] if len(several) == 1 else [f"compensated_{n + 1}" for n in range(len(several))]
+    names = [_CLOSING] if len(several) == 1 else [f"{_CLOSING}_{n + 1}" for n in range(len(several))]
     timed = [one if one.timeout is not None else replace(one, timeout=_CLOSING_TIMEOUT_S) for one in several]
     return dict(zip(names, timed, strict=True))

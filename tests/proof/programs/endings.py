@@ -83,7 +83,7 @@ def _mistakes(
         yield "I5", f"{deed.name} was skipped, and had to be put back"
     if status in _UNSETTLED and record.status != SagaRecord.STUCK:
         yield "I4", f"{deed.name} is {word} in a saga that is {SagaRecord.Status.Name(record.status)}"
-    is_closing = deed.step.startswith("compensated")
+    is_closing = deed.step.startswith("closing")
     expected = {SagaRecord.COMPLETED: not is_closing, SagaRecord.COMPENSATED: is_closing}.get(record.status)
     if expected and status not in SETTLED and not is_inner:
         yield "I4", f"{deed.name} is {word} in a saga that is {SagaRecord.Status.Name(record.status)}"

@@ -160,7 +160,7 @@ class SagaPlan:
     @property
     def closing_names(self) -> tuple[str, ...]:
         several = len(self.closing) > 1
-        return tuple(f"compensated_{n + 1}" if several else "compensated" for n in range(len(self.closing)))
+        return tuple(f"closing_{n + 1}" if several else "closing" for n in range(len(self.closing)))
 
     def later_than(self, index: int) -> tuple[int, ...]:
         """Every step that waits for this one, directly or not."""

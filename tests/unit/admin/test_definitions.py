@@ -143,7 +143,7 @@ def test_a_store_whose_instances_can_all_be_carried_on_is_fine(store: MemoryStor
 def test_a_catalogue_is_checked_and_its_whole_flow_is_drawn() -> None:
     done = run(None, "check")
     assert done.exit_code == 0 and "1 saga, 1 choreography: the catalogue fits together" in done.stdout
-    assert "warning: OrderProcess.compensated: shop.CancelOrder may be answered with" in done.stderr
+    assert "warning: OrderProcess.closing: shop.CancelOrder may be answered with" in done.stderr
     assert run(None, "check", "--strict").exit_code == 1
     drawing = run(None, "check", "--draw").stdout
     assert drawing.startswith("flowchart LR\n")

@@ -224,12 +224,12 @@ def test_s17_a_start_that_makes_no_sense_is_refused(started_by: On, complaint: s
         ({"closing": (closing(), cancel_order)}, r"Wrong.closing is a Step, or a tuple of them"),
         ({"closing": closing(pivot=True)}, r"Wrong.closing: there is nothing after it .* no pivot and no undo"),
         ({"closing": closing(no_undo="x")}, r"Wrong.closing: there is nothing after it"),
-        ({"closing": closing(do=begin)}, r"Wrong.compensated.do: begin returns"),
+        ({"closing": closing(do=begin)}, r"Wrong.closing.do: begin returns"),
         (
             {"closing": closing(refused=OrderReadyToShip)},
-            r"Wrong.compensated: a step that closes a compensation can",
+            r"Wrong.closing: a step that closes a compensation can",
         ),
-        ({"closing": closing(done=())}, r"Wrong.compensated: name an answer that means it is done"),
+        ({"closing": closing(done=())}, r"Wrong.closing: name an answer that means it is done"),
         ({"compensated": cancel_order}, r"Wrong.compensated: what closes .*closing = Step\(cancel_trip, done=Trip"),
         ({"compensated_within": 3.0}, r"Wrong.compensated_within: what closes .*; take this out"),
     ],
@@ -260,7 +260,7 @@ def test_the_roles_of_steps_follow_from_the_pivot() -> None:
         "bill": Role.COMPENSATABLE,
         "ship": Role.PIVOT,
         "close": Role.RETRIABLE,
-        "compensated": Role.CLOSING,
+        "closing": Role.CLOSING,
     }
 
 
@@ -273,7 +273,7 @@ def test_only_what_has_no_undo_to_fall_back_on_is_asked_again() -> None:
     def retriable(saga: type[Saga[Any]]) -> list[str]:
         return [step.name for step in saga.definition.steps if step.retriable]
 
-    assert retriable(ShopProcess) == ["close", "compensated"]
+    assert retriable(ShopProcess) == ["close", "closing"]
     assert retriable(FirmOrderProcess) == ["ship", "close"]
 
 

@@ -18,10 +18,10 @@ stateDiagram-v2
     state "close: MarkReadyToShip" as close
     state "undo bill: RefundOrder" as undo_bill
     state "undo ship: VoidShippingLabel" as undo_ship
-    state "compensated: CancelOrder" as say_compensated
+    state "closing: CancelOrder" as say_closing
     [*] --> bill: OrderPlaced
     bill --> ship: OrderBilled
-    bill --> say_compensated: PaymentDeclined
+    bill --> say_closing: PaymentDeclined
     bill --> undo_bill: silence or fault
     ship --> close: ShippingLabelCreated
     ship --> undo_bill: BackOrdered
@@ -30,8 +30,8 @@ stateDiagram-v2
     close --> close: silence or fault, asked again
     completed --> [*]
     undo_ship --> undo_bill: ShippingLabelVoided
-    undo_bill --> say_compensated: OrderRefunded
-    say_compensated --> compensated: OrderCancelled
+    undo_bill --> say_closing: OrderRefunded
+    say_closing --> compensated: OrderCancelled
     compensated --> [*]
 """
     )
@@ -41,7 +41,7 @@ def test_what_takes_its_time_is_drawn_with_its_pace() -> None:
     lines = draw_saga(PackingProcess.definition).splitlines()
     assert "    ship --> ship: Restocked, asked again after 60 s, for 7200 s at most" in lines
     assert "    undo_ship --> undo_ship: RestockRefused, asked again after 60 s, for 7200 s at most" in lines
-    assert "    say_compensated --> say_compensated: RestockRefused, asked again after 5 s" in lines
+    assert "    say_closing --> say_closing: RestockRefused, asked again after 5 s" in lines
 
 
 def test_a_pivot_without_undo_is_drawn_as_asked_again() -> None:

@@ -207,7 +207,7 @@ def test_the_state_may_be_of_another_type_and_the_migration_sees_the_position() 
     story = by(small(to_order, old=OLD.hex()), asked()).given(BILLED)
     story.expect(CreateShippingLabel(sku="HAT", quantity=501, order_id="ORD-1"))
     assert story.record.state_type == "shop.OrderState"
-    waiting = dict.fromkeys(("ship", "close", "compensated"), "waiting")
+    waiting = dict.fromkeys(("ship", "close", "closing"), "waiting")
     assert seen == [Position("running", {"bill": "asked", **waiting})]
 
 

@@ -45,7 +45,7 @@ def test_a_span_that_no_clock_can_reach_is_refused_wherever_it_stands(seconds: A
     with pytest.raises(InvalidDefinition, match=r"Wrong.bill: a budget needs"):
         one(bill(budget=Budget(backoff_max=seconds)))
     if seconds is not None:
-        with pytest.raises(InvalidDefinition, match=r"Wrong.compensated: a step needs a finite timeout"):
+        with pytest.raises(InvalidDefinition, match=r"Wrong.closing: a step needs a finite timeout"):
             one(bill(), closing=Step(cancel_order, done=OrderCancelled, timeout=seconds))
     with pytest.raises(InvalidDefinition, match=r"service Bad: each of retries.delays"):
         serve(good, retries=RetryPolicy(delays=(seconds,)))
@@ -175,7 +175,7 @@ def test_a_begin_that_could_not_be_called_is_refused(function: Any) -> None:
 
 
 def test_closing_commands_and_reactions_are_computed_as_well() -> None:
-    with pytest.raises(InvalidDefinition, match=r"Wrong.compensated.do: asked is async"):
+    with pytest.raises(InvalidDefinition, match=r"Wrong.closing.do: asked is async"):
         define(bill=(step := bill()), flow=step, closing=Step(cast(Any, asked), done=OrderBilled))
     with pytest.raises(InvalidDefinition, match=r"Odd: on OrderPlaced: react_later is async"):
         body = {"starts": on(OrderPlaced), "reactions": (on(OrderPlaced, cast(Any, react_later)),)}

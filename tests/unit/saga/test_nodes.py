@@ -126,7 +126,7 @@ def test_turning_back_ends_a_wait_and_undoes_what_came_before_it() -> None:
     assert story.timers == {}
     assert story.command(RefundOrder) in story.decision.outgoing
     story.given(REFUNDED, to=story.command(RefundOrder)).given(CANCELLED).expect_status("compensated")
-    assert phases(story) == {"bill": "undone", "rest": "skipped", "ship": "waiting", "compensated": "done"}
+    assert phases(story) == {"bill": "undone", "rest": "skipped", "ship": "waiting", "closing": "done"}
 
 
 def test_the_timer_of_a_wait_that_comes_late_is_noted() -> None:
@@ -177,7 +177,7 @@ def test_a_choice_that_does_not_hold_passes_its_branch_over() -> None:
         "bill": "passed",
         "ship": "asked",
         "close": "waiting",
-        "compensated": "waiting",
+        "closing": "waiting",
     }
     story.given(LABELLED).given(READY).expect_status("completed")
 
@@ -218,7 +218,7 @@ def test_a_choice_in_a_branch_of_another_is_passed_over_with_it() -> None:
         "inner": "passed",
         "ship": "passed",
         "close": "asked",
-        "compensated": "waiting",
+        "closing": "waiting",
     }
     SagaTranscript(process).given(PLACED).given(BILLED).expect(CreateShippingLabel).given(LABELLED).expect(
         MarkReadyToShip
@@ -252,7 +252,7 @@ def test_s80_an_early_end_completes_the_saga_and_passes_over_what_has_not_begun(
         "choice": "done",
         "nothing": "done",
         "ship": "passed",
-        "compensated": "waiting",
+        "closing": "waiting",
     }
     assert SagaTranscript(ending_early()).given(PLACED).given(BILLED).expect(CreateShippingLabel).record.ended_at_s == 0
 

@@ -22,7 +22,7 @@ from tests.unit.saga.test_any_story import StoryWorld
 from tests.unit.saga.test_repair import undo_stuck
 
 ACTS = tuple(act for act in RepairSaga.Act.values() if act != RepairSaga.NONE)
-TASKS = ("", "bill", "ship", "close", "compensated")
+TASKS = ("", "bill", "ship", "close", "closing")
 DATA = ("", '{"order_id": "ORD-1"}', "{}")
 
 
@@ -33,7 +33,7 @@ def test_s135_a_preview_says_what_is_sent_which_tasks_move_and_what_comes_of_the
     seen = preview(ShopProcess.definition, story.record, act, story.now_s)
     assert (seen.before, seen.after, seen.refusal) == ("stuck", "compensating", "")
     assert [(one.to, type(one.message)) for one in seen.sent] == [("sales/ORD-1", CancelOrder)]
-    assert seen.moves == (TaskMove("bill", "owed", "undone"), TaskMove("compensated", "waiting", "asked"))
+    assert seen.moves == (TaskMove("bill", "owed", "undone"), TaskMove("closing", "waiting", "asked"))
     assert seen.text == "mark-undone bill, which was owed"
 
 

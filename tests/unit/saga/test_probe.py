@@ -270,7 +270,7 @@ def test_a_probe_makes_no_new_version_and_is_drawn_and_read_back() -> None:
     assert "bill --> undo_bill: silence or fault, and a probe that does not know" in drawn
     assert draw_saga(read_back(described(saga))) == drawn
     refused = draw_saga(process(bill()).definition)
-    assert "bill --> say_compensated: probed and absent\n" in refused
+    assert "bill --> say_closing: probed and absent\n" in refused
 
 
 @pytest.mark.parametrize(

@@ -92,7 +92,7 @@ def test_a_function_of_another_state_is_refused(step: Any, place: str) -> None:
 
 
 def test_a_closing_command_of_another_state_is_refused() -> None:
-    with pytest.raises(InvalidDefinition, match=r"Wrong.compensated.do: bill_of_command takes shop.BillOrder first"):
+    with pytest.raises(InvalidDefinition, match=r"Wrong.closing.do: bill_of_command takes shop.BillOrder first"):
         one(bill(), closing=Step(bill_of_command, done=OrderBilled))
 
 

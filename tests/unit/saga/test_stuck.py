@@ -48,7 +48,7 @@ def void_out_of_budget() -> SagaTranscript:
 def test_s72_an_undo_out_of_budget_leaves_the_saga_stuck_naming_step_error_and_what_remains() -> None:
     story = void_out_of_budget().expect()
     story.expect_status("stuck", "undo of step ship: given up by warehouse/HAT: printer offline")
-    assert "still to undo: ship, bill; then to confirm: compensated" in story.record.stuck_reason
+    assert "still to undo: ship, bill; then to confirm: closing" in story.record.stuck_reason
     assert story.record.stuck_in == SagaRecord.COMPENSATING
     assert story.decision.alarm == story.record.stuck_reason
     assert story.record.reason == "ship: no answer within 300 s", "why it turned back is still known"
@@ -136,14 +136,14 @@ def test_an_undo_that_is_confirmed_at_its_second_ask_after_a_wrong_answer_is_don
 def test_a_closing_command_that_is_answered_with_something_else_leaves_the_saga_stuck() -> None:
     story = placed().given(DECLINED).expect(CancelOrder).given(READY).expect_status("compensating")
     while story.status != "stuck":
-        story.given_silence("compensated").given(READY)
-    story.expect_status("stuck", "step compensated: OrderReadyToShip is no answer that the step declares")
-    assert "still to undo: nothing; then to confirm: compensated" in story.record.stuck_reason
+        story.given_silence("closing").given(READY)
+    story.expect_status("stuck", "step closing: OrderReadyToShip is no answer that the step declares")
+    assert "still to undo: nothing; then to confirm: closing" in story.record.stuck_reason
 
 
 def test_a_closing_command_that_fails_is_sent_again() -> None:
     story = placed().given(DECLINED).given_fault("down").expect()
-    story.given_silence("compensated").expect(CancelOrder).given(CANCELLED).expect_status("compensated")
+    story.given_silence("closing").expect(CancelOrder).given(CANCELLED).expect_status("compensated")
 
 
 def test_an_undo_that_raises_leaves_the_saga_stuck_and_named() -> None:

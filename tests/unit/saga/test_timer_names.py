@@ -26,8 +26,8 @@ class Namesakes(Saga[OrderProcessState], kind="namesakes", deadline=600.0):
     """Its first step has the name that the first closing command is given."""
 
     started_by = on(OrderPlaced, begin)
-    compensated_1 = Step(do=bill_order, done=OrderBilled, refused=PaymentDeclined, timeout=seconds(30), pivot=True)
-    flow = compensated_1
+    closing_1 = Step(do=bill_order, done=OrderBilled, refused=PaymentDeclined, timeout=seconds(30), pivot=True)
+    flow = closing_1
     closing = (
         Step(cancel_order, done=OrderCancelled, timeout=seconds(7)),
         Step(mark_ready, done=OrderReadyToShip, timeout=seconds(7)),
@@ -36,8 +36,8 @@ class Namesakes(Saga[OrderProcessState], kind="namesakes", deadline=600.0):
 
 def test_timers_have_names_of_their_own_and_steps_keep_theirs() -> None:
     steps = Namesakes.definition.steps
-    assert [step.name for step in steps] == ["compensated_1", "compensated_1", "compensated_2"]
-    assert [step.timer for step in steps] == ["compensated_1", "closing compensated_1", "compensated_2"]
+    assert [step.name for step in steps] == ["closing_1", "closing_1", "closing_2"]
+    assert [step.timer for step in steps] == ["closing_1", "closing closing_1", "closing_2"]
 
 
 def test_a_closing_command_is_asked_again_although_a_step_has_its_name() -> None:
@@ -53,7 +53,7 @@ def test_every_schedule_of_namesakes_comes_to_a_good_end() -> None:
     explore(Namesakes).check()
 
 
-@pytest.mark.parametrize("name", ["closing compensated", "saga deadline", "a-b", "1"])
+@pytest.mark.parametrize("name", ["closing closing", "saga deadline", "a-b", "1"])
 def test_a_step_whose_name_is_no_identifier_is_refused(name: str) -> None:
     step = Step(do=bill_order, done=OrderBilled, timeout=seconds(30))
     body: dict[str, Any] = {name: step, "flow": step}

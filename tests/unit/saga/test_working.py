@@ -273,8 +273,8 @@ def test_an_undo_out_of_budget_goes_on_when_a_replay_says_that_it_is_not_finishe
 def test_a_closing_step_may_take_its_time() -> None:
     story = SagaTranscript(PackingProcess).given(PLACED).given_cancellation().given(REFUNDED).expect(CancelOrder)
     story.given(UNPACKING).expect()
-    assert story.step_status("compensated") == "working"
-    story.given_silence("compensated").expect(CancelOrder).given(CANCELLED).expect_status("compensated")
+    assert story.step_status("closing") == "working"
+    story.given_silence("closing").expect(CancelOrder).given(CANCELLED).expect_status("compensated")
 
 
 # --- the limit ---

@@ -81,7 +81,7 @@ def test_steps_past_the_pivot_are_never_refused_and_closings_say_nothing_beside_
             plan = program.saga_of(run)
             firm = [] if plan is None else [deed for deed in run.deeds if deed.is_firm]
             assert not [deed for deed in firm if deed.do.fate is Fate.REFUSE]
-            closing = [deed for deed in run.deeds if "#compensated" in deed.name]
+            closing = [deed for deed in run.deeds if "#closing" in deed.name]
             assert not [deed for deed in closing if deed.do.notes]
 
 

@@ -193,7 +193,7 @@ def test_a_step_that_does_not_wait_for_all_before_it_is_found(monkeypatch: pytes
 
 def test_a_saga_that_ends_without_its_closing_command_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compensation, "close", lambda saga: saga.end(SagaRecord.COMPENSATED))
-    found(ShopProcess, "I11", "it says compensated, and compensated was not carried out", moves_max=3)
+    found(ShopProcess, "I11", "it says compensated, and closing was not carried out", moves_max=3)
 
 
 def test_a_saga_that_ends_before_its_undo_is_confirmed_is_found(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -93,11 +93,11 @@ def test_a_sound_record_breaks_no_rule(sound: ActorRow) -> None:
         ("I6.*bill is being undone before ship", row(COMPENSATING, UNDOING, Phase.OWED)),
         ("I6.*bill is being undone before ship", row(COMPENSATING, UNDOING, UNDOING)),
         ("I4.*compensated, without bill", row(COMPENSATED, UNDOING, REFUSED, WAITING, DONE)),
-        ("I4.*compensated, without compensated", row(COMPENSATED, UNDONE, REFUSED)),
+        ("I4.*compensated, without closing", row(COMPENSATED, UNDONE, REFUSED)),
         ("I10.*a timer of it still runs", row(COMPLETED, DONE, DONE, DONE, timers=b"x")),
         ("I10.*step bill, and no timer", row(RUNNING, ASKED, timers=b"")),
         ("I10.*step ship, and no timer", row(RUNNING, DONE, ASKED, timers=OTHERS)),
-        ("I10.*step compensated, and no timer", row(COMPENSATING, UNDONE, REFUSED, WAITING, ASKED, timers=b"")),
+        ("I10.*step closing, and no timer", row(COMPENSATING, UNDONE, REFUSED, WAITING, ASKED, timers=b"")),
     ],
 )
 def test_a_record_that_may_not_be_is_told(says: str, after: ActorRow) -> None:
