@@ -22,7 +22,8 @@ import click
 from bench.shop import machine
 from runtime.adapters import system_ports
 from runtime.envelope import message_id, shard_of
-from runtime.operate.processes import AT_REST, OVERDUE, processes
+from runtime.operate.process_entry import AT_REST, OVERDUE
+from runtime.operate.processes import processes
 from runtime.operate.timers import TimersWanted, timers
 from runtime.protos.choreography_pb2 import DeadlineRecord
 from runtime.protos.durable_pb2 import Timer, TimerFired, Timers

@@ -6,6 +6,7 @@ Exit codes: 0 done, 1 failed, 2 bad input, 4 not found, 5 refused, 7 not shown, 
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import asdict
 from typing import Any
 
@@ -40,7 +41,9 @@ from runtime.operate.account import Account
 from runtime.operate.busy import Work, refusals_of, warnings_of, works_of
 from runtime.operate.dead_letters import NotFound, dead_letters
 from runtime.operate.lookup import accounts, conversations_of_key
-from runtime.operate.processes import AT_REST, OVERDUE, choreographies_of, processes
+from runtime.operate.process_entry import AT_REST, OVERDUE
+from runtime.operate.process_place import process_place_of
+from runtime.operate.processes import choreographies_of, processes
 from runtime.operate.survey import nodes_of, shards_of
 from runtime.store.engine import StoreNotes
 from runtime.store.open import store_notes
@@ -162,19 +165,22 @@ def shards(session: Session, as_json: bool) -> None:
 @click.option("--kind", default="", metavar="NAME", help="Only those of this choreography.")
 @click.option("--key", default="", metavar="PREFIX", help="Only those whose key begins like this.")
 @click.option("--age", "age_s", type=SECONDS, default=0.0, metavar="SECONDS", help="Only those as old.")
+@click.option("--after", default="", metavar="PLACE", help="Go on from the end of the page before, which names it.")
 @click.option("--exit-code", is_flag=True, help="Exit with 8 if one that fits has dead letters, or is overdue.")
 @limit_option
 @as_json_option
 @click.pass_obj
-def list_processes(session: Session, /, exit_code: bool, as_json: bool, limit: int, kind: str, **wanted: Any) -> None:
+def list_processes(session: Session, /, exit_code: bool, as_json: bool, kind: str, after: str, **wanted: Any) -> None:
     """Processes that no saga drives: what they wait for, open ones first. At rest: nobody has anything to do."""
-    page = session.run(lambda store: processes(store, limit=limit, kind=kind, **wanted))
-    table = tables.processes_table(page.entries, session.now_s())
-    show(as_json, [asdict(one) for one in page.entries], table, "no process")
-    if not page.entries:
+    page = session.run(
+        lambda store: processes(store, kind=kind, after=process_place_of(after) if after else None, **wanted)
+    )
+    entries = [entry for entry, _ in page.entries]
+    show(as_json, [asdict(one) for one in entries], tables.processes_table(entries, session.now_s()), "no process")
+    if not entries and not after:
         check_known(session, kind, "the choreography", choreographies_of)
-    if page.more:
-        click.echo("warning: more fit, beyond --limit", err=True)
+    if page.next is not None:
+        click.echo(f"warning: more fit, beyond --limit; the next page: --after {shlex.quote(page.next.text)}", err=True)
     if exit_code and page.needs_a_person:
         raise SystemExit(NEEDS_A_PERSON)
 

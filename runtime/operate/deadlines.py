@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from google.protobuf.message import DecodeError
 
 from runtime.envelope import Address
+from runtime.operate.process_place import ProcessPlace
 from runtime.operate.spans import span
 from runtime.protos.choreography_pb2 import DeadlineRecord
 from runtime.saga.deadline_summary import OVERDUE, WATCHED
@@ -39,22 +40,24 @@ class StoredDeadline:
 
 
 async def overdue_conversations(
-    store: OperatorStore, view: ClusterView, *, process: str = ""
+    store: OperatorStore, view: ClusterView, *, process: str = "", is_said: bool, after: ProcessPlace | None = None
 ) -> AsyncIterator[StoredDeadline]:
-    """Every conversation that is overdue; of this process alone, if one is named.
+    """Conversations that were said to be overdue, or else those of which nobody has said so; of one process, if named.
 
-    Of each process come those that were said to be overdue, then those that nobody has said to be, and of both the
-    longest overdue first. They are found by indexed columns, and their records are read a page at a time, as far as
-    the caller goes. Raises StoreError.
+    They come process by process, and of each the longest overdue first; those behind a place, if one is named. They are
+    found by indexed columns, and their records are read a page at a time, as far as the caller goes. Raises StoreError.
     """
     late_s = view.now_s - _LONG_S
     for name, kind in _keepers(view):
-        if process in ("", name):
-            told = SummaryFilter(kind=kind, statuses=(OVERDUE,))
-            unsaid = SummaryFilter(kind=kind, statuses=(WATCHED,), progressed_by_s=late_s)
-            for wanted in (told, unsaid):
-                async for one in _chosen(store, view, name, wanted):
-                    yield one
+        if process not in ("", name) or (after is not None and name < after.process):
+            continue
+        said = SummaryFilter(kind=kind, statuses=(OVERDUE,))
+        unsaid = SummaryFilter(kind=kind, statuses=(WATCHED,), progressed_by_s=late_s)
+        place = None
+        if after is not None and name == after.process:
+            place = SummaryPlace(after.at_s, kind, after.conversation.hex())
+        async for one in _chosen(store, view, name, said if is_said else unsaid, place):
+            yield one
 
 
 async def overdue_among(
@@ -81,9 +84,8 @@ def _keepers(view: ClusterView) -> list[tuple[str, str]]:
 
 
 async def _chosen(
-    store: OperatorStore, view: ClusterView, process: str, wanted: SummaryFilter
+    store: OperatorStore, view: ClusterView, process: str, wanted: SummaryFilter, after: SummaryPlace | None
 ) -> AsyncIterator[StoredDeadline]:
-    after: SummaryPlace | None = None
     while page := await store.summaries(wanted, limit=_PAGE, after=after):
         after = page[-1].place
         for one in await _read(store, {wanted.kind: process}, [(row.kind, row.key) for row in page]):

@@ -5,23 +5,22 @@ A saga has a record of its own. A choreography has none: it is what its conversa
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Container
+from collections.abc import AsyncIterator, Container, Iterable, Sequence
 from dataclasses import dataclass
+from typing import assert_never
 
-from runtime.envelope import Envelope, address_of, decode, parse_address
+from runtime.envelope import Envelope, address_of, decode
 from runtime.errors import InvalidMessage
 from runtime.operate.deadlines import overdue_among, overdue_conversations
-from runtime.protos.choreography_pb2 import DeadlineRecord
+from runtime.operate.process_entry import AT_REST, OVERDUE, ProcessEntry, ProcessId, process_entry
+from runtime.operate.process_place import ListingPart, ProcessPlace
 from runtime.store.port import OperatorStore
 from runtime.store.records import ActorRow, ClusterView, HistoryRow, MailRow, Subscription
 
-__all__ = ["AT_REST", "OVERDUE", "ProcessEntry", "ProcessPage", "choreographies_of", "lost_with", "processes"]
+__all__ = ["ProcessPage", "choreographies_of", "lost_with", "processes"]
 
-AT_REST = "at rest"
-OVERDUE = "overdue"
-
-_Id = tuple[str, bytes]  # process and conversation
-_Mail = dict[_Id, list[tuple[MailRow, Envelope]]]
+_Mail = dict[ProcessId, list[tuple[MailRow, Envelope]]]
+_Listed = tuple[ProcessEntry, ProcessPlace]
 _PAGE = 500
 
 
@@ -58,30 +57,16 @@ def _starts_saga(view: ClusterView, envelope: Envelope) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class ProcessEntry:
-    """One process that nobody drives. Instants are seconds since 1970."""
-
-    kind: str  # the choreography's name
-    key: str  # of the actor whose event started it
-    conversation: str
-    status: str  # "parked", "overdue", "waiting" for mail that there is; else "at rest": nobody has anything to do
-    open: tuple[str, ...]  # what is parked or waits, and for whom
-    started_at_s: float
-    dead_letters: int
-    overdue_since_s: float = 0.0  # when its deadline was; 0 unless it has one that is not met
-
-    @property
-    def needs_a_person(self) -> bool:
-        return self.dead_letters > 0 or self.overdue_since_s > 0
-
-
-@dataclass(frozen=True, slots=True)
 class ProcessPage:
-    """Some of the processes that fit."""
+    """Some of the processes that fit, and where the others begin."""
 
-    entries: tuple[ProcessEntry, ...]
+    entries: tuple[tuple[ProcessEntry, ProcessPlace], ...]
     more: bool
     needs_a_person: bool  # whether any that fits does, also one that is not among the entries
+
+    @property
+    def next(self) -> ProcessPlace | None:
+        return self.entries[-1][1] if self.more else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +78,14 @@ class _Wanted:
     status: str
     since_s: float  # started no later
 
+    @property
+    def parts(self) -> tuple[ListingPart, ...]:
+        """Those in which one that fits can be."""
+        overdue = (ListingPart.WITH_MAIL, ListingPart.SAID_OVERDUE, ListingPart.OVERDUE)
+        return {"": tuple(ListingPart), OVERDUE: overdue, AT_REST: (ListingPart.AT_REST,)}.get(
+            self.status, (ListingPart.WITH_MAIL,)
+        )
+
     def fits(self, entry: ProcessEntry) -> bool:
         return (
             self.kind in ("", entry.kind)
@@ -103,64 +96,107 @@ class _Wanted:
 
 
 async def processes(
-    store: OperatorStore, *, kind: str = "", key: str = "", status: str | None = None, age_s: float = 0.0, limit: int
+    store: OperatorStore,
+    *,
+    kind: str = "",
+    key: str = "",
+    status: str | None = None,
+    age_s: float = 0.0,
+    limit: int,
+    after: ProcessPlace | None = None,
 ) -> ProcessPage:
-    """Processes of every choreography, open ones first, then those at rest; up to `limit`.
+    """Processes of every choreography, open ones first, then those at rest; up to `limit`, from behind a place on.
 
-    A process is known by its mail, by its deadline, and by what was handled of the events that start it. Open ones are
-    found in one pass over all mail and by the columns of deadlines, and come by their start. If more are overdue than
-    are shown, these are the longest overdue of their process. Those at rest come by their conversation, which is
-    nearly by their start; the history is read until the page is full, and not at all where only open ones are wanted.
+    A process is known by its mail, by its deadline, and by what was handled of the events that start it. First come
+    those with mail, by their start, which are found in one pass over all mail; then those that are overdue and have
+    none, by the columns of deadlines, the longest overdue of each process first. Those at rest come by their
+    conversation, which is nearly by their start. The history is read until the page is full, and not at all where only
+    open ones are wanted. A process that changes while pages are read may come twice, or not at all.
 
     Raises StoreError.
     """
     view = await store.cluster()
-    wanted = _Wanted(kind, key, status or "", view.now_s - age_s)
-    mail = await _mail(store, view)
-    found = [one for one in await _with_mail(store, view, mail) if wanted.fits(one)]
-    if wanted.status in ("", OVERDUE):
-        found += await _overdue(store, view, wanted, mail, limit + 1)
-    found.sort(key=_age)
-    needed = any(one.needs_a_person for one in found)
-    if wanted.status in ("", AT_REST) and len(found) <= limit:
-        async for entry in _resting(store, view, wanted, mail):
-            found.append(entry)
-            if len(found) > limit:
-                break
+    wanted, mail = _Wanted(kind, key, status or "", view.now_s - age_s), await _mail(store, view)
+    with_mail = await _with_mail(store, view, wanted, mail) if ListingPart.WITH_MAIL in wanted.parts else []
+    listing = _Listing(store, view, wanted, mail.keys(), with_mail)
+    found = list[_Listed]()
+    async for one in listing.behind(after):
+        found.append(one)
+        if len(found) > limit:
+            break
+    needed = any(one.needs_a_person for one, _ in found) or await listing.needs_a_person()
     return ProcessPage(tuple(found[:limit]), len(found) > limit, needed)
 
 
-def _age(entry: ProcessEntry) -> tuple[float, str, str]:
-    return entry.started_at_s, entry.kind, entry.key
+@dataclass(frozen=True, slots=True)
+class _Listing:
+    """All processes that fit, part by part."""
+
+    store: OperatorStore
+    view: ClusterView
+    wanted: _Wanted
+    mailed: Container[ProcessId]  # They have mail.
+    with_mail: Sequence[_Listed]  # Those of them that fit, in their order.
+
+    async def behind(self, after: ProcessPlace | None) -> AsyncIterator[_Listed]:
+        for part in ListingPart if after is None else after.parts_left:
+            if part in self.wanted.parts:
+                async for one in self._of(part, after if after is not None and part is after.part else None):
+                    yield one
+
+    async def needs_a_person(self) -> bool:
+        for part in self.wanted.parts:
+            if part is not ListingPart.AT_REST:
+                async for one, _ in self._of(part, None):
+                    if one.needs_a_person:
+                        return True
+        return False
+
+    def _of(self, part: ListingPart, after: ProcessPlace | None) -> AsyncIterator[_Listed]:
+        match part:
+            case ListingPart.WITH_MAIL:
+                return self._with_mail(after)
+            case ListingPart.SAID_OVERDUE | ListingPart.OVERDUE:
+                return self._overdue(part, after)
+            case ListingPart.AT_REST:
+                return self._resting(after)
+            case _:
+                assert_never(part)
+
+    async def _with_mail(self, after: ProcessPlace | None) -> AsyncIterator[_Listed]:
+        for entry, place in self.with_mail:
+            if after is None or place.order > after.order:
+                yield entry, place
+
+    async def _overdue(self, part: ListingPart, after: ProcessPlace | None) -> AsyncIterator[_Listed]:
+        is_said, process = part is ListingPart.SAID_OVERDUE, self.wanted.kind
+        async for one in overdue_conversations(self.store, self.view, process=process, is_said=is_said, after=after):
+            if one.id not in self.mailed and self.wanted.fits(entry := process_entry(one.id, None, [], one.record)):
+                yield entry, ProcessPlace(part, one.record.due_at_s, one.conversation, one.process)
+
+    async def _resting(self, after: ProcessPlace | None) -> AsyncIterator[_Listed]:
+        seen = (b"", "") if after is None else (after.conversation, after.process)
+        async for page in _begun(self.store, self.view, self.wanted.kind, seen[0]):
+            found = {
+                id: process_entry(id, first, [])
+                for id, first in page
+                if id not in self.mailed and (id[1], id[0]) > seen
+            }
+            fitting = {id: entry for id, entry in found.items() if self.wanted.fits(entry)}
+            overdue = await overdue_among(self.store, self.view, fitting.keys())
+            for id, entry in fitting.items():
+                if id not in overdue:
+                    yield entry, ProcessPlace(ListingPart.AT_REST, 0.0, id[1], id[0])
 
 
-async def _with_mail(store: OperatorStore, view: ClusterView, mail: _Mail) -> list[ProcessEntry]:
+async def _with_mail(store: OperatorStore, view: ClusterView, wanted: _Wanted, mail: _Mail) -> list[_Listed]:
     overdue = await overdue_among(store, view, mail.keys())
-    return [_entry(id, await _start(store, view, id), waiting, overdue.get(id)) for id, waiting in mail.items()]
-
-
-async def _overdue(
-    store: OperatorStore, view: ClusterView, wanted: _Wanted, known: Container[_Id], limit: int
-) -> list[ProcessEntry]:
-    found = list[ProcessEntry]()
-    async for one in overdue_conversations(store, view, process=wanted.kind):
-        if one.id not in known and wanted.fits(entry := _entry(one.id, None, [], one.record)):
-            found.append(entry)
-            if len(found) == limit:
-                break
-    return found
-
-
-async def _resting(
-    store: OperatorStore, view: ClusterView, wanted: _Wanted, known: Container[_Id]
-) -> AsyncIterator[ProcessEntry]:
-    async for page in _begun(store, view, wanted.kind):
-        found = {id: _entry(id, first, []) for id, first in page if id not in known}
-        fitting = {id: entry for id, entry in found.items() if wanted.fits(entry)}
-        overdue = await overdue_among(store, view, fitting.keys())
-        for id, entry in fitting.items():
-            if id not in overdue:
-                yield entry
+    found = list[_Listed]()
+    for id, waiting in mail.items():
+        entry = process_entry(id, await _start(store, view, id), waiting, overdue.get(id))
+        if wanted.fits(entry):
+            found.append((entry, ProcessPlace(ListingPart.WITH_MAIL, entry.started_at_s, id[1], id[0])))
+    return sorted(found, key=lambda one: one[1].order)
 
 
 def _starting(view: ClusterView) -> dict[str, list[Subscription]]:
@@ -172,7 +208,7 @@ def _starting(view: ClusterView) -> dict[str, list[Subscription]]:
     return found
 
 
-async def _start(store: OperatorStore, view: ClusterView, id: _Id) -> HistoryRow | None:
+async def _start(store: OperatorStore, view: ClusterView, id: ProcessId) -> HistoryRow | None:
     """The first that was handled of the events that start this one."""
     process, conversation = id
     events = {(one.kind, one.event_type) for one in _starting(view).get(process, ())}
@@ -180,13 +216,18 @@ async def _start(store: OperatorStore, view: ClusterView, id: _Id) -> HistoryRow
     return min(rows, key=lambda row: row.sent_at_s, default=None)
 
 
-async def _begun(store: OperatorStore, view: ClusterView, process: str) -> AsyncIterator[list[tuple[_Id, HistoryRow]]]:
-    """Each process that was started, with the first that was handled of the events that start it, by conversation."""
+async def _begun(
+    store: OperatorStore, view: ClusterView, process: str, conversation: bytes
+) -> AsyncIterator[list[tuple[ProcessId, HistoryRow]]]:
+    """Each process that was started, with the first that was handled of the events that start it.
+
+    They come by conversation, and of one by their names, from a conversation on.
+    """
     names: dict[tuple[str, str], list[str]] = {}
     for name, subscriptions in _starting(view).items():
         for one in subscriptions if process in ("", name) else ():
             names.setdefault((one.kind, one.event_type), []).append(name)
-    after, begun = (b"", b""), dict[_Id, HistoryRow]()
+    after, begun = (conversation, b""), dict[ProcessId, HistoryRow]()
     while page := await store.handled_of([*names], limit=_PAGE, after=after):
         after = (page[-1].conversation, page[-1].id)
         for row in page:
@@ -194,9 +235,13 @@ async def _begun(store: OperatorStore, view: ClusterView, process: str) -> Async
                 first = begun.setdefault((name, row.conversation), row)
                 begun[name, row.conversation] = min(first, row, key=lambda one: one.sent_at_s)
         last = {id: row for id, row in begun.items() if row.conversation == after[0]}  # the next page may have more
-        yield [(id, row) for id, row in begun.items() if id not in last]
+        yield _in_order((id, row) for id, row in begun.items() if id not in last)
         begun = last
-    yield [*begun.items()]
+    yield _in_order(begun.items())
+
+
+def _in_order(begun: Iterable[tuple[ProcessId, HistoryRow]]) -> list[tuple[ProcessId, HistoryRow]]:
+    return sorted(begun, key=lambda one: (one[0][1], one[0][0]))
 
 
 async def _mail(store: OperatorStore, view: ClusterView) -> _Mail:
@@ -219,31 +264,3 @@ async def _all_mail(store: OperatorStore) -> AsyncIterator[MailRow]:
         after = page[-1]
         for row in page:
             yield row
-
-
-def _entry(
-    id: _Id, start: HistoryRow | None, mail: list[tuple[MailRow, Envelope]], overdue: DeadlineRecord | None = None
-) -> ProcessEntry:
-    process, conversation = id
-    mail.sort(key=lambda one: (not one[0].parked, one[0].sent_at_s, one[0].id))
-    parked = sum(bool(row.parked) for row, _ in mail)
-    first = start or min((row for row, _ in mail), key=lambda row: row.sent_at_s, default=None)
-    sender = start.sender if start else overdue.started_by if overdue else mail[0][1].sender
-    return ProcessEntry(
-        kind=process,
-        key=_key_of(sender, first.key if first else ""),
-        conversation=conversation.hex(),
-        status="parked" if parked else OVERDUE if overdue else "waiting" if mail else AT_REST,
-        open=tuple(f"{one.type} for {address_of(*row.address)}" for row, one in mail),
-        started_at_s=first.sent_at_s if first else overdue.started_at_s if overdue else 0.0,
-        dead_letters=parked,
-        overdue_since_s=overdue.due_at_s if overdue else 0.0,
-    )
-
-
-def _key_of(sender: str, otherwise: str) -> str:
-    """The key of the actor whose event it is. Who reacts to it may have another, such as that of a warehouse."""
-    try:
-        return parse_address(sender)[1]
-    except InvalidMessage:
-        return otherwise  # the message is a client's

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shlex
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -264,3 +265,52 @@ def test_deadlines_stand_in_no_listing_of_sagas(timed: MemoryStore) -> None:
     assert {one["kind"] for one in json.loads(run(timed, "sagas", "--json").stdout)} == {"order-process"}
     assert {one["kind"] for one in json.loads(run(timed, "sagas", "--count", "--json").stdout)} == {"order-process"}
     assert "deadline" not in run(timed, "definitions").stdout
+
+
+# --- pages ---
+
+
+def paged(store: MemoryStore, *arguments: str) -> list[dict[str, Any]]:
+    """All pages of one process each, by the place that each page names for the next."""
+    found, after = list[dict[str, Any]](), list[str]()
+    while True:
+        done = run(store, "processes", "--json", "--limit", "1", *arguments, *after)
+        found += json.loads(done.stdout)
+        if "the next page: " not in done.stderr:
+            return found
+        after = shlex.split(done.stderr.rpartition("the next page: ")[2])
+
+
+@pytest.mark.parametrize(
+    "arguments", [(), ("--status", "at rest"), ("--status", "parked"), ("--status", "overdue"), ("--key", "ORD-")]
+)
+def test_pages_of_one_process_make_the_whole_listing_in_its_order(
+    timed: MemoryStore, arguments: tuple[str, ...]
+) -> None:
+    late = (kept(300 + n, status=DeadlineRecord.OVERDUE, due_at_s=50.0 + n // 2) for n in range(4))
+    unsaid = (kept(400 + n, status=DeadlineRecord.WATCHED, due_at_s=50.0) for n in range(2))
+    asyncio.run(fill(timed, *late, *unsaid, *(began(30 + n, f"OLD-{n}") for n in range(3))))
+    whole = json.loads(run(timed, "processes", "--json", *arguments).stdout)
+    assert whole and paged(timed, *arguments) == whole
+
+
+def test_two_processes_at_rest_in_one_conversation_are_each_on_a_page_of_their_own(shop: MemoryStore) -> None:
+    async def prepare() -> None:
+        starts = Subscription("shop.OrderPlaced", "mail-room", "order_id", "another-flow", starts=True)
+        await shop.subscribe([starts], kind="mail-room")
+        await fill(shop, replace(began(1, "ORD-1", kind="mail-room"), id=id_of(9000)))
+
+    asyncio.run(prepare())
+    pages = paged(shop, "--status", "at rest")
+    assert [(one["kind"], one["key"]) for one in pages] == [("another-flow", "ORD-1"), (FLOW, "ORD-1")]
+
+
+def test_a_page_says_by_its_exit_code_what_needs_a_person_on_others(timed: MemoryStore) -> None:
+    asyncio.run(fill(timed, began(31, "OLD-1"), began(32, "OLD-2")))
+    assert run(timed, "processes", "--after", f"rest/0.0/{id_of(31).hex()}/{FLOW}", "--exit-code").exit_code == 8
+
+
+def test_a_place_of_another_listing_is_refused(shop: MemoryStore) -> None:
+    for place in ("7.0/billing/ORD-1", "mail/nan/aa/flow", "rest/0.0/zz/flow", "elsewhere/0.0/aa/flow", "rest"):
+        done = run(shop, "processes", "--after", place)
+        assert done.exit_code != 0 and f"{place!r} is no place in a listing of processes" in done.stderr, done.stderr
