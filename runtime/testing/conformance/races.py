@@ -80,6 +80,27 @@ class RaceConformance(ConformanceBase):
                 for one, another in zip(answers[0], answers[1][::-1], strict=True):
                     assert {one, another} == {Verdict.COMMITTED, Verdict.CONFLICT}
 
+    async def test_of_two_nodes_that_disagree_about_a_kind_one_is_kept_whole_and_both_are_told_so(self) -> None:
+        async with self.stores(2) as (store, other):
+            for numbers in _rounds():
+                first, again, last = (f"{letter}{numbers.start}" for letter in "amz")
+                mine = {first: first, again: first}  # again is what first is called now
+                theirs = {again: again, last: last}  # again is a kind of its own
+                answers = await asyncio.gather(  # replay: real stores race here
+                    store.keep_kind_names(mine), other.keep_kind_names(theirs)
+                )
+                told = [{name: one[name] for name in (first, again, last) if name in one} for one in answers]
+                assert told[0] == told[1] and told[0] in (mine, theirs)
+
+    async def test_two_nodes_that_agree_about_a_kind_keep_all_that_each_of_them_tells(self) -> None:
+        async with self.stores(2) as (store, other):
+            for numbers in _rounds():
+                first, again, last = (f"{letter}{numbers.start}" for letter in "amz")
+                mine, theirs = {first: first, again: first}, {last: first, again: first, first: first}
+                await asyncio.gather(store.keep_kind_names(mine), other.keep_kind_names(theirs))  # replay: they race
+                kept = await store.keep_kind_names({})
+                assert mine.items() | theirs.items() <= kept.items()
+
 
 def _rounds() -> list[range]:
     return [range(first, first + _MESSAGES) for first in range(1, _ROUNDS * _MESSAGES, _MESSAGES)]
