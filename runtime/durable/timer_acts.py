@@ -7,7 +7,7 @@ Acts on a timer of a saga are in runtime/saga/timer_acts.py: its record goes by 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -32,8 +32,13 @@ class TimerAct:
     due_at_s: float | None = None  # when the timer fires from now on; None: it does not
 
 
-def decide(act: RepairSaga, timers: Mapping[str, Timer], revision: int, now_s: float) -> TimerAct:
-    """`revision`: that of the actor before this turn; an act that expects another one is refused."""
+def decide(
+    act: RepairSaga, timers: Mapping[str, Timer], revision: int, now_s: float, *, cancelled: Container[str] = ()
+) -> TimerAct:
+    """`revision`: that of the actor before this turn; an act that expects another one is refused.
+
+    `cancelled` has the names of timers that an earlier act cancelled, and that can be set again.
+    """
     if act.HasField("expected_revision") and act.expected_revision != revision:
         moved = f"it is at revision {revision}, and no longer at {act.expected_revision}"
         return TimerAct(f"{moved}: look at it again with `explain`")
@@ -41,14 +46,18 @@ def decide(act: RepairSaga, timers: Mapping[str, Timer], revision: int, now_s: f
         return TimerAct("it is no saga: of its acts, it knows only move-timer and cancel-timer")
     if act.task:
         return TimerAct("it is about a timer: name that, and no task")
-    if act.timer not in timers:
+    was_cancelled = act.timer not in timers and act.timer in cancelled
+    if act.timer not in timers and not was_cancelled:
         return TimerAct(f"it waits for no timer {act.timer!r}; there are {_names(timers)}")
-    said = f"by {act.who}: {act.reason}"
+    said, named = f"by {act.who}: {act.reason}", f"timer {act.timer}"
     if act.act == RepairSaga.CANCEL_TIMER:
-        return TimerAct("", f"{in_words(act, f'timer {act.timer}', now_s)}, {said}")
+        if was_cancelled:
+            return TimerAct(f"{named} was cancelled before: move-timer sets it again")
+        return TimerAct("", f"{in_words(act, named, now_s)}, {said}")
     if wrong := badly_due(act, now_s):
         return TimerAct(wrong)
-    return TimerAct("", f"{in_words(act, f'timer {act.timer}', now_s)}, {said}", due_at_s(act, now_s))
+    named += ", which was cancelled," if was_cancelled else ""
+    return TimerAct("", f"{in_words(act, named, now_s)}, {said}", due_at_s(act, now_s))
 
 
 def due_at_s(act: RepairSaga, now_s: float) -> float:

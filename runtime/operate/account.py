@@ -52,7 +52,7 @@ class Account:
     owed: tuple[str, ...] = ()  # of a saga: undos that are owed, or were given up
     repaired: tuple[str, ...] = ()  # of a saga: what operators did, and why
     keys: tuple[str, ...] = ()  # of a saga: those that it holds, or asks for
-    can_do: tuple[str, ...] = ()  # of a saga: what an operator can do, each as a command to copy
+    can_do: tuple[str, ...] = ()  # of a saga, and of a timer: what an operator can do, each as a command to copy
 
     @property
     def address(self) -> str:

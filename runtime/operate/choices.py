@@ -1,4 +1,7 @@
-"""What can be done about a saga as it stands, and what is owed, in lines of text; each act as a command to copy."""
+"""What can be done about a saga as it stands, and what is owed, in lines of text; each act as a command to copy.
+
+What can be done about the timers of other actors is in timer_acts.py.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from runtime.saga.timer_names import DEADLINE
 from runtime.saga.timer_purposes import Purpose, purposes_of
 from runtime.saga.view import Phase, phase_of
 
-__all__ = ["Choice", "acts_for", "can_do", "keys", "owed", "repaired"]
+__all__ = ["Choice", "acts_for", "as_command", "can_do", "keys", "owed", "repaired"]
 
 _COMMAND = "amends admin repair"
 _TASKS_MAX = 5  # whose acts are shown, and so many timers; `repair` takes the others as well
@@ -99,14 +102,19 @@ def _is_open(task: TaskRecord) -> bool:
 
 def can_do(record: SagaRecord, address: str) -> Iterator[str]:
     """The acts as commands, at the revision that the record has."""
-    for act, task, about, timer in acts_for(record):
-        named = f" --task {shlex.quote(task)}" if task else ""
-        if timer:
-            named = f" --timer {shlex.quote(timer)}{' --now' if act == 'move-timer' else ''}"
-        digests = [one.digest for one in record.tasks if one.path == task and one.digest]
-        digest = "".join(f" --digest {one}" for one in digests if act in ("approve", "decline"))
-        command = f"{_COMMAND} {act} {shlex.quote(address)}{named}{digest} --expect {record.revision} --reason TEXT"
-        yield f"{about}: {command}"
+    for one in acts_for(record):
+        digests = [task.digest for task in record.tasks if task.path == one.task and task.digest]
+        digest = "".join(f" --digest {digest}" for digest in digests if one.act in ("approve", "decline"))
+        yield as_command(one, address, record.revision, more=digest)
+
+
+def as_command(choice: Choice, address: str, revision: int, *, when: str = "--now", more: str = "") -> str:
+    """The act in words, and as a command to copy; a timer is moved to `when`."""
+    act, task, about, timer = choice
+    named = f" --task {shlex.quote(task)}" if task else ""
+    if timer:
+        named = f" --timer {shlex.quote(timer)}{f' {when}' if act == 'move-timer' else ''}"
+    return f"{about}: {_COMMAND} {act} {shlex.quote(address)}{named}{more} --expect {revision} --reason TEXT"
 
 
 def owed(record: SagaRecord) -> Iterator[str]:

@@ -13,13 +13,14 @@ from google.protobuf.message import DecodeError
 from runtime.envelope import Address
 from runtime.operate.process_place import ProcessPlace
 from runtime.operate.spans import span
+from runtime.operate.timer_acts import timer_commands
 from runtime.protos.choreography_pb2 import DeadlineRecord
 from runtime.saga.deadline_summary import OVERDUE, WATCHED
 from runtime.store.port import OperatorStore
 from runtime.store.records import ActorRow, ClusterView
 from runtime.store.summaries import SummaryFilter, SummaryPlace
 
-__all__ = ["StoredDeadline", "deadline_lines", "overdue_among", "overdue_conversations"]
+__all__ = ["DeadlineLines", "StoredDeadline", "deadlines_of", "overdue_among", "overdue_conversations"]
 
 _TYPE = DeadlineRecord.DESCRIPTOR.full_name
 _PAGE = 100
@@ -37,6 +38,14 @@ class StoredDeadline:
     @property
     def id(self) -> tuple[str, bytes]:
         return self.process, self.conversation
+
+
+@dataclass(frozen=True, slots=True)
+class DeadlineLines:
+    """The deadlines of one conversation, in lines of text."""
+
+    waits_for: tuple[str, ...]
+    can_do: tuple[str, ...]  # each with a command to copy
 
 
 async def overdue_conversations(
@@ -70,12 +79,15 @@ async def overdue_among(
     return {one.id: one.record for one in found if _is_overdue(one.record, view.now_s)}
 
 
-async def deadline_lines(store: OperatorStore, view: ClusterView, conversation: bytes) -> list[str]:
-    """What is worth knowing of the deadlines of one conversation, in words; none for those that were met."""
+async def deadlines_of(store: OperatorStore, view: ClusterView, conversation: bytes) -> DeadlineLines:
+    """What is worth knowing of the deadlines of one conversation; nothing of those that were met. Raises StoreError."""
     keepers = _keepers(view)
     rows = await store.load([(kind, conversation.hex()) for _, kind in keepers]) if keepers else []
-    records = [_record(row) for row in rows if row is not None]
-    return [_line(record, view.now_s) for record in records if record is not None and _is_awaited(record)]
+    awaited = [(row, record) for row in rows if row is not None and (record := _record(row)) and _is_awaited(record)]
+    return DeadlineLines(
+        tuple(_line(record, view.now_s) for _, record in awaited),
+        tuple(line for row, _ in awaited for line in timer_commands(row)),
+    )
 
 
 def _keepers(view: ClusterView) -> list[tuple[str, str]]:

@@ -16,10 +16,11 @@ from runtime.observe.conversation import MessageStatus, conversation_of
 from runtime.operate.account import Account
 from runtime.operate.busy import Work, works_of
 from runtime.operate.choices import can_do, keys, owed, repaired
-from runtime.operate.deadlines import deadline_lines
+from runtime.operate.deadlines import deadlines_of
 from runtime.operate.locks import lock_lines
 from runtime.operate.stored_kinds import stored_kind
 from runtime.operate.survey import hosts_of, lent_to, owner_of, waits_for_version
+from runtime.operate.timer_acts import timer_commands
 from runtime.operate.timers import timers_of
 from runtime.operate.waits import NOTHING, waits_for
 from runtime.protos import saga_pb2
@@ -61,8 +62,9 @@ async def _with_deadlines(store: OperatorStore, view: ClusterView, account: Acco
     """Add until when its conversation should come to which event, if a choreography says so."""
     if account.row is None or account.saga is not None:
         return account
-    lines = await deadline_lines(store, view, account.row.conversation)
-    return replace(account, waits_for=(*account.waits_for, *lines)) if lines else account
+    found = await deadlines_of(store, view, account.row.conversation)
+    can_do = (*account.can_do, *(line for line in found.can_do if line not in account.can_do))
+    return replace(account, waits_for=(*account.waits_for, *found.waits_for), can_do=can_do)
 
 
 async def _with_others(store: OperatorStore, account: Account) -> Account:
@@ -137,7 +139,7 @@ def _account(view: ClusterView, contracts: Contracts, found: _Found, works: Sequ
     )
     account = replace(account, waits_for=tuple(waits_for(account, view.now_s)))
     if saga is None:
-        return account
+        return account if found.row is None else replace(account, can_do=tuple(timer_commands(found.row)))
     return replace(
         account,
         owed=tuple(owed(saga)),

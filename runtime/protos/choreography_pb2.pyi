@@ -73,7 +73,7 @@ class DeadlineRecord(_message.Message):
     start_type: _builtins.str
     """full name of that event"""
     start: _builtins.bytes
-    """its body, for as long as it is watched"""
+    """its body, until its deadline is met or over"""
     started_at_s: _builtins.float
     due_at_s: _builtins.float
     settled_by: _builtins.str

@@ -2,7 +2,7 @@
 
     the event that starts it ──▶ NAME-deadline/CONVERSATION ──timer──▶ overdue: an alarm, and the command of on_overdue
     an event that settles it ──▶            "                          the timer is forgotten
-    an act of an operator    ──▶            "                          the timer is moved, or forgotten
+    an act of an operator    ──▶            "                          the timer is moved, forgotten, or set again
 
 The actor hears by subscription, as every kind does, so the mail that it hears by is committed with the event. Its timer
 fires only when no such mail waits: a conversation that has been settled is never called overdue, however late its owner
@@ -26,7 +26,7 @@ from runtime.saga.deadline_summary import deadline_summary
 from runtime.saga.node import full_name
 from runtime.store.records import Outcome, Subscription
 
-__all__ = ["DeadlineBehaviour"]
+__all__ = ["DeadlineBehaviour", "cancelled_timers"]
 
 _TIMER = "deadline"
 _TIMER_PAUSE_S = 60.0  # until on_overdue is tried again once it has failed: a build may come in which it does not
@@ -119,19 +119,25 @@ def _settle(record: DeadlineRecord, delivery: Delivery) -> Decision:
     return Decision(timers=(CancelTimer(_TIMER),), ended=True, summary=deadline_summary)
 
 
+def cancelled_timers(record: DeadlineRecord) -> tuple[str, ...]:
+    """The timers that an operator has cancelled, and can set again."""
+    return (_TIMER,) if record.status == DeadlineRecord.UNLIMITED else ()
+
+
 def _act(record: DeadlineRecord, delivery: Delivery) -> Decision:
-    """What an operator decides of the deadline: it is at another instant, or there is none any more."""
+    """What an operator decides of the deadline: it is at another instant, there is none any more, or there is again."""
     act = delivery.message
     assert isinstance(act, RepairSaga)
-    decided = decide(act, delivery.timers or {}, delivery.revision, delivery.now_s)
+    cancelled = cancelled_timers(record)
+    decided = decide(act, delivery.timers or {}, delivery.revision, delivery.now_s, cancelled=cancelled)
     if decided.refusal:
         return _nothing(decided.refusal)
     if decided.due_at_s is None:
         record.status, record.due_at_s = DeadlineRecord.UNLIMITED, 0.0
         record.cancelled = f"{act.who}: {act.reason}"
-        record.ClearField("start")
         return Decision(timers=(CancelTimer(_TIMER),), note=decided.text, summary=deadline_summary)
-    record.due_at_s = decided.due_at_s
+    record.status, record.due_at_s = DeadlineRecord.WATCHED, decided.due_at_s
+    record.ClearField("cancelled")
     timer = SetTimer(_TIMER, decided.due_at_s, after_mail=True)
     return Decision(timers=(timer,), note=decided.text, summary=deadline_summary)
 

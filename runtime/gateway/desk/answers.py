@@ -8,18 +8,20 @@ What is a free form in JSON, such as a state, is a text of JSON in a message.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
 from runtime.contracts import Contracts
 from runtime.operate.account import Account
-from runtime.operate.choices import acts_for
+from runtime.operate.choices import Choice, acts_for
 from runtime.operate.dead_letters import ParkedMail
 from runtime.operate.history import HistoryEntry
 from runtime.operate.history_objects import entry_object
 from runtime.operate.objects import account_object, letter_object, preview_object, run_object
 from runtime.operate.repair_runs import KeptRun
 from runtime.operate.survey import SagaEntry
+from runtime.operate.timer_acts import timer_choices
 from runtime.protos import admin_pb2
 from runtime.protos.saga_pb2 import RepairSaga, SagaRecord
 from runtime.saga.preview import Preview
@@ -55,14 +57,21 @@ def account_answer(account: Account) -> admin_pb2.ExplainSagaResponse:
             left_out.append(f"the state, of {len(text):,} characters: `amends admin explain --json` shows it")
         else:
             told["state_json"] = text
-    acts = [] if account.saga is None else list(acts_for(account.saga))
-    told["acts"] = [{**one._asdict(), "act": RepairSaga.Act.Value(one.act.upper().replace("-", "_"))} for one in acts]
+    told["acts"] = [
+        {**one._asdict(), "act": RepairSaga.Act.Value(one.act.upper().replace("-", "_"))} for one in _acts(account)
+    ]
     for name in _LISTS:
         found = told[name]
         if len(found) > _LINES_MAX:
             left_out.append(f"{len(found) - _LINES_MAX:,} of {len(found):,} {name}")
         told[name] = found[:_LINES_MAX]
     return admin_pb2.ExplainSagaResponse(**_told(admin_pb2.ExplainSagaResponse, told), left_out=left_out)
+
+
+def _acts(account: Account) -> Iterable[Choice]:
+    if account.saga is not None:
+        return acts_for(account.saga)
+    return () if account.row is None else timer_choices(account.row)
 
 
 def moment_answer(contracts: Contracts, entry: HistoryEntry) -> admin_pb2.HistoryMoment:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shlex
 from dataclasses import replace
 
 import pytest
 
-from runtime.envelope import shard_of
+from runtime.envelope import parse_address, shard_of
 from runtime.errors import InvalidMessage
 from runtime.operate.lookup import accounts
-from runtime.operate.repairs import post, result_of
+from runtime.operate.repairs import look_ahead, post, result_of
 from runtime.operate.timers import TimersWanted, timer_place_of, timers
 from runtime.protos import durable_pb2
 from runtime.protos.choreography_pb2 import DeadlineRecord
@@ -224,12 +225,83 @@ def test_a_timer_of_a_service_is_previewed_without_its_saga(store: MemoryStore) 
     assert (told["revision"], told["refusal"]) == (2, "")
 
 
-async def test_explain_says_of_a_deadline_that_was_cancelled_that_there_is_none(store: MemoryStore) -> None:
-    record = DeadlineRecord(status=DeadlineRecord.UNLIMITED, process="flow", awaited=["shop.Done"], cancelled="ann: x")
-    keeper = actor("flow-deadline", TALK.hex(), state_type="amends.DeadlineRecord", state=record.SerializeToString())
+async def with_deadline(store: MemoryStore, record: DeadlineRecord, **due: float) -> str:
+    """Keeps this deadline, for the conversation of sales/S-1; gives the address of what keeps it."""
+    keeper = actor(
+        "flow-deadline",
+        TALK.hex(),
+        state_type="amends.DeadlineRecord",
+        state=record.SerializeToString(),
+        timers=standing(**due),
+    )
     await store.subscribe([Subscription("shop.Begun", "flow-deadline", "", "flow", True)], kind="flow-deadline")
     await fill(store, keeper, actor("sales", "S-1", state=order()))
+    return f"flow-deadline/{TALK.hex()}"
+
+
+CANCELLED = DeadlineRecord(status=DeadlineRecord.UNLIMITED, process="flow", awaited=["shop.Done"], cancelled="ann: x")
+
+
+async def test_explain_says_of_a_deadline_that_was_cancelled_that_there_is_none_and_how_it_is_set_again(
+    store: MemoryStore,
+) -> None:
+    keeper = await with_deadline(store, CANCELLED)
     (account,) = await accounts(store, CONTRACTS, "S-1")
     assert any(
         "Done, expected by flow without a deadline, which was cancelled by ann: x" in line for line in account.waits_for
     )
+    again = f"amends admin repair move-timer {keeper} --timer deadline --in 3600 --expect 2 --reason TEXT"
+    assert account.can_do == (f"timer deadline, which was cancelled: it is set again: {again}",)
+    (own,) = await accounts(store, CONTRACTS, keeper)
+    assert own.can_do == account.can_do
+
+
+async def test_explain_offers_the_acts_on_a_deadline_to_who_looks_at_the_conversation(store: MemoryStore) -> None:
+    now_s = await store.now_s()
+    record = DeadlineRecord(status=DeadlineRecord.WATCHED, process="flow", awaited=["shop.Done"], due_at_s=now_s + 60.0)
+    keeper = await with_deadline(store, record, deadline=now_s + 60.0)
+    (account,) = await accounts(store, CONTRACTS, "S-1")
+    assert [line.partition(" --expect")[0] for line in account.can_do] == [
+        f"timer deadline: it fires now: amends admin repair move-timer {keeper} --timer deadline --now",
+        f"timer deadline: it does not fire: amends admin repair cancel-timer {keeper} --timer deadline",
+    ]
+
+
+def test_the_acts_on_timers_of_a_service_are_commands_that_can_be_copied(store: MemoryStore) -> None:
+    filled(store, actor("sales", "S 1", state=order(), timers=standing(**{"remind me": 500.0, "later": 900.0})))
+    told = json.loads(run(store, "explain", "S 1", "--json").output)
+    assert [line.partition(": amends admin ")[0] for line in told[0]["can_do"]] == [
+        "timer remind me: it fires now",
+        "timer remind me: it does not fire",
+        "timer later: it fires now",
+        "timer later: it does not fire",
+    ]
+    for line in told[0]["can_do"]:
+        command = shlex.split(line.partition("amends admin ")[2])
+        done = run(store, *command, "--preview", "--catalogue", "actors.catalogue:catalogue")
+        assert done.exit_code == 0 and "timer" in done.output, done.output
+
+
+@pytest.mark.parametrize("state_type", [LockRecord, KeyRecord, SagaRecord])
+async def test_no_act_is_offered_on_a_timer_that_none_can_change(
+    store: MemoryStore, state_type: type[LockRecord | KeyRecord | SagaRecord]
+) -> None:
+    """The record of this saga cannot be read, so that nobody knows what its timer is for."""
+    state = b"\xff\xff" if state_type is SagaRecord else b""
+    await fill(store, actor("a", state_type=state_type.DESCRIPTOR.full_name, state=state, timers=standing(expiry=5.0)))
+    (account,) = await accounts(store, CONTRACTS, "ORD-1")
+    assert account.can_do == ()
+
+
+async def test_of_many_timers_the_acts_on_the_next_five_are_offered(store: MemoryStore) -> None:
+    await fill(store, actor("sales", "S-1", state=order(), timers=standing(**{f"t{n}": 100.0 + n for n in range(30)})))
+    (account,) = await accounts(store, CONTRACTS, "S-1")
+    assert len(account.can_do) == 10 and "timer t4: it does not fire" in account.can_do[-1]
+
+
+async def test_a_cancelled_deadline_is_previewed_as_set_again(store: MemoryStore) -> None:
+    keeper = await with_deadline(store, CANCELLED)
+    act = RepairSaga(act=RepairSaga.MOVE_TIMER, timer="deadline", in_s=60.0, who="ann", reason="open again")
+    seen = await look_ahead(store, parse_address(keeper), act, (), 100.0)
+    assert (seen.refusal, seen.timers) == ("", (("deadline", 160.0),))
+    assert "moves timer deadline, which was cancelled, to" in seen.text

@@ -303,6 +303,31 @@ async def test_a_deadline_that_an_operator_cancels_is_missed_by_nothing() -> Non
     assert kept.status == "SETTLED", "what comes at any time is in time"
 
 
+async def test_a_deadline_that_was_cancelled_is_set_again_and_missed_as_any_other() -> None:
+    kept = KeptDeadline(on_overdue=give_up)
+    await kept.hears(PLACED, 100.0)
+    await kept.is_told(act_of(RepairSaga.CANCEL_TIMER), 120.0)
+    again = await kept.is_told(act_of(RepairSaga.CANCEL_TIMER), 121.0, is_timed=False)
+    assert again.outcome is Outcome.IGNORED
+    assert again.note == "timer deadline was cancelled before: move-timer sets it again"
+    decision = await kept.is_told(act_of(RepairSaga.MOVE_TIMER, in_s=60.0), 140.0, is_timed=False)
+    assert decision.timers == (SetTimer("deadline", 200.0, after_mail=True),) and decision.outcome is Outcome.HANDLED
+    assert decision.note.startswith("moves timer deadline, which was cancelled, to 1970-01-01T00:03:20+00:00, by ann")
+    assert (kept.status, kept.record.due_at_s, kept.record.cancelled) == ("WATCHED", 200.0, "")
+    overdue = await kept.fires(200.0)
+    assert overdue.alarm and overdue.outgoing == (Outgoing(CancelOrder(order_id="ORD-1", reason="overdue")),)
+
+
+async def test_a_deadline_that_was_cancelled_and_is_met_is_not_set_again() -> None:
+    kept = KeptDeadline()
+    await kept.hears(PLACED, 100.0)
+    await kept.is_told(act_of(RepairSaga.CANCEL_TIMER), 120.0)
+    await kept.hears(PaymentDeclined(), 130.0)
+    decision = await kept.is_told(act_of(RepairSaga.MOVE_TIMER, in_s=60.0), 140.0, is_timed=False)
+    assert decision.outcome is Outcome.IGNORED and "it waits for no timer 'deadline'" in decision.note
+    assert (decision.timers, kept.status) == ((), "SETTLED")
+
+
 async def test_a_deadline_that_is_over_or_met_is_moved_no_more() -> None:
     kept = KeptDeadline()
     await kept.hears(PLACED, 100.0)
