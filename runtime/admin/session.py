@@ -7,10 +7,10 @@ import importlib
 import pkgutil
 import re
 import signal
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field
 from types import ModuleType
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import click
 
@@ -46,8 +46,12 @@ class Session:
 
     def run(self, work: Callable[[Store], Awaitable[_T]], *, writes: bool = False) -> _T:
         """Do something with the open store; an error becomes a message and an exit code. Most commands only read."""
+        return self.run_alone(self._with_store(work, writes))
+
+    def run_alone(self, work: Coroutine[Any, Any, _T]) -> _T:
+        """Do something that opens the store itself, if at all; errors become messages and exit codes alike."""
         try:
-            return asyncio.run(until_told(self._with_store(work, writes), self.told))
+            return asyncio.run(until_told(work, self.told))
         except Ended as ended:
             raise _Ended(ended) from None
         except NotFound as error:

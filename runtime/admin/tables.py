@@ -20,6 +20,7 @@ from runtime.operate.spans import span
 from runtime.operate.survey import WAITS, SagaEntry, ShardEntry
 from runtime.operate.timers import TimerEntry
 from runtime.protos import saga_pb2
+from runtime.saga import drawn_text
 from runtime.saga.view import status_name
 from runtime.store.records import NodeRow
 
@@ -56,7 +57,7 @@ def printable(text: str) -> Text:
 
     What is very long is cut: to lay it out would take minutes, and nobody reads it. JSON has all of it.
     """
-    shown = Text("".join(char if char.isprintable() else repr(char)[1:-1] for char in text[:_CHARS_MAX]))
+    shown = Text(drawn_text.printable(text[:_CHARS_MAX]))
     more = len(text) - _CHARS_MAX
     return shown.append(f"... ({more:,} characters more, which --json shows)", "dim") if more > 0 else shown
 

@@ -49,6 +49,12 @@ def _new() -> click.Command:
     return new
 
 
+def _page() -> click.Command:
+    from runtime.cli.page import page
+
+    return page
+
+
 def _protos() -> click.Command:
     from runtime.cli.protos import protos
 
@@ -68,6 +74,7 @@ _SUBCOMMANDS = {
     "demo": _Subcommand("Run the project's demo, on a store that is thrown away.", "cli", _demo),
     "draw": _Subcommand("Draw the project's sagas and choreographies, as Mermaid text.", "cli", _draw),
     "new": _Subcommand("Write a small project that runs, with its tests.", "protos", _new),
+    "page": _Subcommand("Serve the operator's page, for people with a browser.", "page", _page),
     "protos": _Subcommand("Generate Python from contracts (.proto), or find drift.", "protos", _protos),
     "test": _Subcommand("Run whole clusters in simulation, under faults drawn from a seed.", "testing", _test),
 }

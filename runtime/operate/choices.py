@@ -16,7 +16,7 @@ from runtime.saga.timer_names import DEADLINE
 from runtime.saga.timer_purposes import Purpose, purposes_of
 from runtime.saga.view import Phase, phase_of
 
-__all__ = ["Choice", "acts_for", "as_command", "can_do", "keys", "owed", "repaired"]
+__all__ = ["Choice", "acts_for", "as_command", "can_do", "commands_for", "keys", "owed", "repaired"]
 
 _COMMAND = "amends admin repair"
 _TASKS_MAX = 5  # whose acts are shown, and so many timers; `repair` takes the others as well
@@ -102,19 +102,27 @@ def _is_open(task: TaskRecord) -> bool:
 
 def can_do(record: SagaRecord, address: str) -> Iterator[str]:
     """The acts as commands, at the revision that the record has."""
+    yield from (f"{about}: {command}" for about, command in commands_for(record, address))
+
+
+def commands_for(record: SagaRecord, address: str) -> Iterator[tuple[str, str]]:
+    """What each act does, and its command to copy."""
     for one in acts_for(record):
         digests = [task.digest for task in record.tasks if task.path == one.task and task.digest]
         digest = "".join(f" --digest {digest}" for digest in digests if one.act in ("approve", "decline"))
-        yield as_command(one, address, record.revision, more=digest)
+        yield one.about, _command(one, address, record.revision, more=digest)
 
 
-def as_command(choice: Choice, address: str, revision: int, *, when: str = "--now", more: str = "") -> str:
+def as_command(choice: Choice, address: str, revision: int, *, when: str = "--now") -> str:
     """The act in words, and as a command to copy; a timer is moved to `when`."""
-    act, task, about, timer = choice
-    named = f" --task {shlex.quote(task)}" if task else ""
-    if timer:
-        named = f" --timer {shlex.quote(timer)}{f' {when}' if act == 'move-timer' else ''}"
-    return f"{about}: {_COMMAND} {act} {shlex.quote(address)}{named}{more} --expect {revision} --reason TEXT"
+    return f"{choice.about}: {_command(choice, address, revision, when=when)}"
+
+
+def _command(choice: Choice, address: str, revision: int, *, when: str = "--now", more: str = "") -> str:
+    named = f" --task {shlex.quote(choice.task)}" if choice.task else ""
+    if choice.timer:
+        named = f" --timer {shlex.quote(choice.timer)}{f' {when}' if choice.act == 'move-timer' else ''}"
+    return f"{_COMMAND} {choice.act} {shlex.quote(address)}{named}{more} --expect {revision} --reason TEXT"
 
 
 def owed(record: SagaRecord) -> Iterator[str]:

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from xml.sax.saxutils import escape
 
-__all__ = ["in_id", "in_mermaid", "in_xml"]
+__all__ = ["in_id", "in_mermaid", "in_xml", "printable"]
 
 _ENTITIES = {'"': "#quot;", **{char: f"#{ord(char)};" for char in "#;<>&`"}}
 
 
 def in_mermaid(text: str) -> str:
     """Within quotes. Mermaid writes a character by its number as #60;."""
-    return "".join(_ENTITIES.get(char, char) for char in _printable(text))
+    return "".join(_ENTITIES.get(char, char) for char in printable(text))
 
 
 def in_id(text: str) -> str:
@@ -24,8 +24,9 @@ def in_id(text: str) -> str:
 
 def in_xml(text: str) -> str:
     """Between tags. XML has no way to write most control characters."""
-    return escape(_printable(text))
+    return escape(printable(text))
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
+    """Control characters, and marks that turn the direction of writing, are escaped as Python does."""
     return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)

@@ -23,8 +23,10 @@ _WHERE = {  # packages of extras, and the rooms that may import them; the others
     "grpc_tools": ("runtime/cli/",),
     "asyncpg": ("runtime/store/postgresql/",),
     "prometheus_client": ("runtime/gateway/monitor/",),
-    "starlette": ("runtime/gateway/monitor/",),
+    "starlette": ("runtime/gateway/monitor/", "runtime/page/"),
     "uvicorn": ("runtime/gateway/http_server.py",),
+    "jinja2": ("runtime/page/",),
+    "markupsafe": ("runtime/page/",),  # comes with jinja2
 }
 _OURS = {"runtime", *sys.stdlib_module_names}
 _FOR_TYPES = {"typing_extensions"}  # never imported by a process that runs

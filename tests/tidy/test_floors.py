@@ -80,6 +80,10 @@ def test_no_generated_file_demands_more_than_the_floors_and_the_pins(path: Path)
     assert not below(_pins(), demanded), f"{why}: raise the pins in constraints.txt"
 
 
+def test_each_package_that_is_asked_for_has_a_pin() -> None:
+    assert not _FLOORS.keys() - _pins().keys()
+
+
 def test_no_floor_lies_above_its_pin() -> None:
     assert not below(_pins(), _FLOORS)
 

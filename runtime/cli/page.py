@@ -1,0 +1,82 @@
+"""`amends page`: the operator's page, served by a process of its own that needs the store and no node."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import replace
+
+import click
+from click.core import ParameterSource
+
+from runtime.admin.known_types import known_types
+from runtime.admin.session import Session
+from runtime.observe.logging import open_log
+from runtime.page.desk import PageDesk, view_of
+from runtime.page.server import PageServer
+from runtime.store_url import without_password
+
+__all__ = ["page"]
+
+_GRACE_S = 5.0
+
+
+@click.command(
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Exit codes: 0 ended by a signal, 1 failed: the store cannot be read, or was written by a newer version, or "
+    "the port is taken; 2 bad input.",
+)
+@click.option(
+    "--store",
+    metavar="URL",
+    envvar="AMENDS_STORE",
+    default="sqlite:///amends.db",
+    show_default=True,
+    show_envvar=True,
+    help="As the nodes have it.",
+)
+@click.option(
+    "--listen",
+    metavar="HOST:PORT",
+    default="127.0.0.1:7680",
+    show_default=True,
+    help="An address of the loopback. Port 0 takes any free one.",
+)
+@click.option(
+    "--contracts",
+    envvar="AMENDS_CONTRACTS",
+    multiple=True,
+    default=("protos",),
+    metavar="MODULE",
+    show_envvar=True,
+    help="Module of messages, or package of such, to show states with.  [default: those of the project's catalogue, "
+    "else protos]",
+)
+@click.option("--json", "as_json", is_flag=True, help="Say the address as one line of JSON.")
+@click.pass_context
+def page(ctx: click.Context, store: str, listen: str, contracts: tuple[str, ...], as_json: bool) -> None:
+    """Serve the operator's page until a signal ends it: how all sagas stand, and what can be done about each.
+
+    It only reads, and works while nodes run and when none does. It asks nobody who he is: so it is offered on the
+    loopback alone.
+    """
+    said = ctx.get_parameter_source("contracts") is not ParameterSource.DEFAULT
+    session = Session(url=store, contracts=contracts, contracts_are_said=said)
+
+    def ready(url: str) -> None:
+        click.echo(json.dumps({"url": url}) if as_json else f"the page is at {url} (read-only; Ctrl-C ends it)")
+
+    async def serve() -> None:
+        ports = replace(session.ports, report=open_log(clock=session.ports.clock, node="page").report)
+        desk = PageDesk(view_of(store, ports), known_types(session), without_password(store))
+        server = PageServer(desk, listen, ports)
+        async with desk.view() as view:  # whether it can be read is told now, and not by the first screen
+            await view.cluster()
+        await server.start()
+        ready(server.url)
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:  # a signal ends it, and that is no failure
+            await server.close(_GRACE_S)
+
+    session.run_alone(serve())

@@ -1,0 +1,110 @@
+"""The page as an application of ASGI: its addresses, and errors as pages that say what is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response, StreamingResponse
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from runtime.errors import AmendsError, InvalidMessage, Overloaded
+from runtime.operate.dead_letters import NotFound
+from runtime.page.desk import PageDesk
+from runtime.page.drawing import Drawing, marks_of
+from runtime.page.guard import Guard
+from runtime.page.links import read_address
+from runtime.page.live import LiveReader, ScreenFailed
+from runtime.page.screen import Screen
+from runtime.page.screens import read_screen
+from runtime.ports import Ports
+
+__all__ = ["STATIC", "PageApp"]
+
+STATIC = Path(__file__).parent / "static"
+
+
+class PageApp:
+    """`asgi` is what a server runs; `reader` is to be closed before the server can end."""
+
+    def __init__(self, desk: PageDesk, ports: Ports) -> None:
+        self._desk = desk
+        self._ports = ports
+        self._drawing = Drawing(desk.name)
+        self.reader = LiveReader(self._marks, ports)
+        self.asgi = Starlette(
+            routes=[
+                Route("/livez", _livez),
+                Route("/live", self._live),
+                Mount("/static", StaticFiles(directory=STATIC)),
+                Route("/{rest:path}", self._screen),
+            ],
+            middleware=[Middleware(Guard)],
+            exception_handlers={HTTPException: self._refused, AmendsError: self._failed, Exception: self._broken},
+        )
+
+    async def _screen(self, request: Request) -> Response:
+        here = _address(request)
+        screen = await read_screen(self._desk, read_address(here))
+        if screen.elsewhere:
+            return RedirectResponse(screen.elsewhere, 303)
+        return self._drawn(screen, here)
+
+    async def _live(self, request: Request) -> Response:
+        address = request.query_params.get("of", "")
+        pairs = (one.partition(".") for one in request.query_params.get("seen", "").split(",") if one)
+        viewer = self.reader.look(address, {part: mark for part, _, mark in pairs})
+
+        async def events() -> AsyncIterator[str]:
+            try:
+                async for text in viewer.events():
+                    yield text
+            finally:
+                self.reader.leave(viewer)
+
+        return StreamingResponse(events(), media_type="text/event-stream")
+
+    async def _marks(self, address: str) -> Mapping[str, str]:
+        """Of the parts that an address shows now. Raises AmendsError."""
+        return marks_of(self._drawing.parts(await read_screen(self._desk, read_address(address))))
+
+    def _drawn(self, screen: Screen, here: str) -> Response:
+        return HTMLResponse(self._drawing.page(screen, here), screen.status)
+
+    def _told(self, status: int, title: str, text: str) -> Response:
+        values = {"title": title, "text": text}
+        return self._drawn(Screen("error", title, still=("told",), values=values, status=status), "/")
+
+    async def _failed(self, request: Request, error: Exception) -> Response:
+        if isinstance(error, NotFound):
+            return self._told(404, "There is nothing here", str(error))
+        if isinstance(error, InvalidMessage):
+            return self._told(400, "This address means nothing", str(error))
+        if isinstance(error, Overloaded):
+            return PlainTextResponse(f"{error}\n", 503)
+        return self._told(503, "The store cannot be read now", str(error))
+
+    async def _refused(self, request: Request, error: Exception) -> Response:
+        status = error.status_code if isinstance(error, HTTPException) else 500
+        return PlainTextResponse(f"{getattr(error, 'detail', error)}\n", status)
+
+    async def _broken(self, request: Request, error: Exception) -> Response:
+        self._ports.report(ScreenFailed(_address(request), repr(error)))
+        return self._told(500, "This screen cannot be made", f"It is a fault of the page: {error!r}")
+
+
+def _address(request: Request) -> str:
+    """Path and query as the browser has sent them: a key may hold what a decoded path does not tell apart."""
+    raw: bytes = request.scope.get("raw_path") or request.url.path.encode()
+    query: bytes = request.scope["query_string"]
+    return (raw + b"?" + query if query else raw).decode("latin-1")
+
+
+async def _livez(request: Request) -> Response:
+    """It answers while the event loop turns, and never looks at the store."""
+    return PlainTextResponse("ok\n")

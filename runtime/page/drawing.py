@@ -1,0 +1,71 @@
+"""From a screen to HTML. Each part is a template of its own, so that one of them can be drawn, and compared, alone."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from runtime.operate.spans import span
+from runtime.page import links, shown
+from runtime.page.screen import Screen
+
+__all__ = ["Drawing", "marks_of"]
+
+_MARK_BYTES = 6
+
+
+class Drawing:
+    """Templates, read once; what they are given is escaped unless it is Markup."""
+
+    def __init__(self, store_name: str) -> None:
+        self._store_name = store_name
+        self._templates = Environment(
+            loader=PackageLoader("runtime.page"),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self._templates.filters.update(shown=shown.shown, instant=shown.instant, span=span)
+        self._templates.globals.update(
+            ago=shown.ago,
+            until=shown.until,
+            actor_link=links.actor_link,
+            address_link=links.address_link,
+            conversation_link=links.conversation_link,
+        )
+
+    def parts(self, screen: Screen) -> dict[str, str]:
+        """The parts that change while people look, by their names."""
+        return {part: self._part(screen, part) for part in screen.live}
+
+    def page(self, screen: Screen, here: str) -> str:
+        """The whole page; `here` is its address, from which its parts are fetched anew."""
+        live = self.parts(screen)
+        return self._templates.get_template("page.html").render(
+            title=screen.title,
+            here=here,
+            live={part: Markup(text) for part, text in live.items()},  # drawn by a template, which has escaped it
+            still=[Markup(self._part(screen, part)) for part in screen.still],
+            marks=links.link("/live", {"of": here, "seen": _spelt(marks_of(live))}) if live else "",
+            store_name=self._store_name,
+            q=screen.values.get("q", ""),
+        )
+
+    def _part(self, screen: Screen, part: str) -> str:
+        return self._templates.get_template(f"{screen.room}/{part}.html").render(screen.values)
+
+
+def marks_of(parts: Mapping[str, str]) -> dict[str, str]:
+    """A digest of each part, by which a change is seen."""
+    return {
+        part: hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=_MARK_BYTES).hexdigest()
+        for part, text in parts.items()
+    }
+
+
+def _spelt(marks: Mapping[str, str]) -> str:
+    return ",".join(f"{part}.{mark}" for part, mark in marks.items())

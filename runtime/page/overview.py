@@ -1,0 +1,104 @@
+"""The first screen: how all sagas stand, in one sentence and in tiles that lead to the lists behind them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from runtime.operate.dead_letters import dead_letters
+from runtime.operate.survey import WAITS, Wanted, nodes_of, saga_counts, sagas
+from runtime.page.desk import PageDesk
+from runtime.page.links import link
+from runtime.page.screen import ROWS_MAX, Screen
+from runtime.store.port import OperatorStore
+from runtime.store.records import ClusterView
+
+__all__ = ["overview"]
+
+_IDLE_S = 600.0
+_MOVING = ("running", "compensating")
+_ENDED = ("completed", "compensated", "abandoned")
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """How many sagas stand so, and where they are listed."""
+
+    name: str
+    about: str
+    count: str
+    link: str
+    tone: str  # class of the style sheet; empty where nothing is wrong
+
+
+async def overview(desk: PageDesk) -> Screen:
+    """Raises StoreError."""
+    async with desk.view() as store:
+        view, counts = await store.cluster(), await saga_counts(store)
+        tiles = await _tiles(store, counts)
+        letters = len(await dead_letters(store, limit=ROWS_MAX + 1))
+    values = {
+        "sentence": sentence(counts, view),
+        "tiles": tiles,
+        "letters": _up_to(letters),
+        "nodes": nodes_of(view)[:ROWS_MAX],
+        "now_s": view.now_s,
+    }
+    return Screen("overview", "Overview", ("tiles", "nodes"), values=values)
+
+
+def sentence(counts: Sequence[tuple[str, str, int]], view: ClusterView) -> str:
+    """How it stands, in one sentence."""
+    number = dict.fromkeys(("stuck", *_MOVING, "suspended"), 0)
+    for _, status, count in counts:
+        if status in number:
+            number[status] += count
+    told = [
+        (number["stuck"], "is stuck", "are stuck"),
+        (number["compensating"], "turns back", "turn back"),
+        (number["suspended"], "is suspended", "are suspended"),
+        (number["running"], "goes forward", "go forward"),
+    ]
+    said = [f"{count:,} {'saga' if count == 1 else 'sagas'} {one if count == 1 else many}" for count, one, many in told]
+    words = [text for text, (count, *_) in zip(said, told, strict=True) if count]
+    live = sum(node.lease_until_s > view.now_s for node in view.nodes)
+    if not view.nodes:
+        nodes = "no node has joined"
+    else:
+        nodes = f"{live} of {len(view.nodes)} {'node' if len(view.nodes) == 1 else 'nodes'} {_has(live)} a lease"
+    return f"{', '.join(words) or 'No saga is under way'}; {nodes}."
+
+
+def _has(count: int) -> str:
+    return "has" if count == 1 else "have"
+
+
+async def _tiles(store: OperatorStore, counts: Sequence[tuple[str, str, int]]) -> list[Tile]:
+    def counted(*statuses: str) -> str:
+        return f"{sum(count for _, status, count in counts if status in statuses):,}"
+
+    async def found(wanted: Wanted) -> str:
+        return _up_to(len((await sagas(store, wanted, limit=ROWS_MAX + 1)).entries))
+
+    idle, version = Wanted(statuses=_MOVING, idle_s=_IDLE_S), Wanted(statuses=(WAITS,))
+    idle_fields = {"status": ",".join(_MOVING), "idle": f"{_IDLE_S:g}"}
+    letters = Wanted(has_dead_letters=True)
+    return [
+        _tile("Stuck", "They wait for a person.", counted("stuck"), {"status": "stuck"}, "bad"),
+        _tile("Turning back", "Undos are owed.", counted("compensating"), {"status": "compensating"}, "warn"),
+        _tile("Idle for 10 minutes", "Under way, without progress.", await found(idle), idle_fields, "warn"),
+        _tile("With dead letters", "A message was given up.", await found(letters), {"letters": "yes"}, "bad"),
+        _tile("Waiting for their version", "No live node has it.", await found(version), {"status": WAITS}, "bad"),
+        _tile("Suspended", "An operator holds them.", counted("suspended"), {"status": "suspended"}, ""),
+        _tile("Going forward", "They are under way.", counted("running"), {"status": "running"}, ""),
+        _tile("Ended", "Completed, undone or abandoned.", counted(*_ENDED), {"status": ",".join(_ENDED)}, ""),
+    ]
+
+
+def _tile(name: str, about: str, count: str, fields: dict[str, str], tone: str) -> Tile:
+    return Tile(name, about, count, link("/sagas", fields), tone if count != "0" else "")
+
+
+def _up_to(count: int) -> str:
+    """Rows that were read one by one are counted no further than a page."""
+    return f"over {ROWS_MAX}" if count > ROWS_MAX else str(count)

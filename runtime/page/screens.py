@@ -1,0 +1,32 @@
+"""From what an address asks for to its screen."""
+
+from __future__ import annotations
+
+from runtime.operate.dead_letters import NotFound
+from runtime.page.actor import actor
+from runtime.page.desk import PageDesk
+from runtime.page.links import PageAddress
+from runtime.page.messages import messages
+from runtime.page.overview import overview
+from runtime.page.saga_list import saga_list
+from runtime.page.screen import Screen
+from runtime.page.search import search
+
+__all__ = ["read_screen"]
+
+
+async def read_screen(desk: PageDesk, target: PageAddress) -> Screen:
+    """Raises NotFound, InvalidMessage and StoreError, each with the text for people."""
+    match target.path:
+        case ("",):
+            return await overview(desk)
+        case ("sagas",):
+            return await saga_list(desk, target)
+        case ("sagas" | "actors", kind, *_) if kind:
+            return await actor(desk, target)
+        case ("conversations", *_):
+            return await messages(desk, target)
+        case ("find",):
+            return await search(desk, target)
+        case _:
+            raise NotFound("the page has nothing here; begin with the overview")

@@ -1,0 +1,44 @@
+"""Where the page is reached: an HTTP server on the loopback. It asks nobody who he is, and only reads."""
+
+from __future__ import annotations
+
+from runtime.config import beyond_this_machine
+from runtime.errors import InvalidSettings
+from runtime.gateway.http_server import HttpServer
+from runtime.page.app import PageApp
+from runtime.page.desk import PageDesk
+from runtime.ports import Ports
+
+__all__ = ["PageServer"]
+
+
+class PageServer:
+    """`start` it once, `close` it once."""
+
+    def __init__(self, desk: PageDesk, listen: str, ports: Ports) -> None:
+        """Raises InvalidSettings for what is no address of the loopback."""
+        try:
+            beyond = beyond_this_machine(listen)
+        except ValueError as error:
+            raise InvalidSettings(f"the page cannot listen on {listen!r}: {error}") from error
+        if beyond:
+            raise InvalidSettings(
+                f"the page cannot listen on {listen!r}: it asks nobody who he is, so it is offered on the loopback "
+                "alone, such as 127.0.0.1:7680. Reach it from elsewhere by a tunnel: ssh -L 7680:127.0.0.1:7680 HOST"
+            )
+        self._app = PageApp(desk, ports)
+        self._server = HttpServer(self._app.asgi, listen, ports.tasks)
+
+    @property
+    def url(self) -> str:
+        """Once it was started."""
+        return f"http://{self._server.address}/"
+
+    async def start(self) -> None:
+        """Listen. Raises AddressInUse, InvalidSettings."""
+        await self._server.start()
+
+    async def close(self, grace_s: float) -> None:
+        """End what browsers are told, and take no more requests; those that run have `grace_s` seconds to end."""
+        self._app.reader.close()
+        await self._server.close(grace_s)

@@ -1,0 +1,105 @@
+"""The page in a real browser: it follows the store by itself, and the browser has nothing to complain of."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from selenium import webdriver
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.wait import WebDriverWait
+
+from runtime.adapters import system_ports
+from runtime.protos.saga_pb2 import SagaRecord
+from runtime.saga.summary import summary_of
+from runtime.store.open import open_store
+from runtime.store.records import ActorRow, Expected, Transition
+from tests.acceptance.page_process import page_of
+from tests.unit.gateway.desk.serving import stuck_row
+from tests.unit.operate.rows import fill, id_of, saga
+
+CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
+WITHIN_S = 30.0
+
+pytestmark = [
+    pytest.mark.timeout(200),
+    pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="there is no chromium with its chromedriver here"),
+]
+
+
+@pytest.fixture
+def chromium(tmp_path: Path) -> Iterator[webdriver.Chrome]:
+    options = webdriver.ChromeOptions()
+    options.binary_location = str(CHROMIUM)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    profile = tmp_path / "profile"
+    for one in ("headless=new", "no-sandbox", "disable-gpu", "disable-dev-shm-usage", f"user-data-dir={profile}"):
+        options.add_argument(f"--{one}")
+    driver = webdriver.Chrome(options, Service(str(DRIVER)))
+    try:
+        yield driver
+    finally:
+        driver.quit()
+
+
+def words(chromium: webdriver.Chrome) -> str:
+    return str(chromium.execute_script("return document.body.innerText"))
+
+
+def until(chromium: webdriver.Chrome, text: str) -> None:
+    """Waits until the page says so."""
+    WebDriverWait(chromium, WITHIN_S).until(lambda driver: text in words(driver), f"{text!r} is not said")
+
+
+def complaints(chromium: webdriver.Chrome) -> list[str]:
+    """What the browser has said on its console since it was last asked: reports of the content policy among it."""
+    entries = chromium.get_log("browser")  # type: ignore[no-untyped-call]
+    return [json.dumps(one) for one in entries if one["level"] in ("WARNING", "SEVERE")]
+
+
+def completed(row: ActorRow) -> ActorRow:
+    """The same order, once it has ended."""
+    record = SagaRecord.FromString(row.state)
+    record.status = SagaRecord.COMPENSATED
+    state = record.SerializeToString()
+    return replace(row, revision=row.revision + 1, last_id=id_of(77), state=state, summary=summary_of(record, None))
+
+
+async def test_the_page_follows_the_store_without_a_complaint_of_the_browser(
+    tmp_path: Path, chromium: webdriver.Chrome
+) -> None:
+    url = f"sqlite:///{tmp_path}/page.db"
+    store, row = open_store(url, system_ports()), stuck_row()
+    await store.open()
+    await fill(store, row, *(saga(f"S{number:03}") for number in range(150)))
+    async with page_of(url) as address:
+
+        def look_around() -> None:
+            chromium.get(address)
+            until(chromium, "1 saga is stuck")
+            until(chromium, "It changes as the store changes.")
+            chromium.find_element(By.PARTIAL_LINK_TEXT, "Going forward").click()
+            until(chromium, "100 sagas on this page")
+            chromium.find_element(By.LINK_TEXT, "Next page").click()
+            until(chromium, "50 sagas on this page")
+            assert "status=running" in chromium.current_url
+            chromium.back()
+            until(chromium, "100 sagas on this page")
+            chromium.find_element(By.TAG_NAME, "body").send_keys("/")
+            chromium.switch_to.active_element.send_keys("ORD-1", Keys.ENTER)
+            until(chromium, "order-process/ORD-1 is stuck, before its pivot")
+            until(chromium, "It changes as the store changes.")
+
+        await asyncio.to_thread(look_around)
+        await store.commit([Transition(actor=completed(row), expected=Expected(row.revision, row.last_id))])
+        await asyncio.to_thread(until, chromium, "order-process/ORD-1 is compensated")
+        assert not await asyncio.to_thread(complaints, chromium)
+    await asyncio.to_thread(until, chromium, "The process that serves this page does not answer")
+    await store.close()

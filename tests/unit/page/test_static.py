@@ -1,0 +1,30 @@
+"""Files of others stand here unchanged, with their version and license, and they are small."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+
+from runtime.page.app import STATIC
+
+OURS = {"VENDOR.txt", "icon.svg", "page.css", "page.js"}
+ASSETS_BYTES_MAX = 200_000
+_ROW = re.compile(r"^(\S+\.js) +(\S+) +(\d+\.\d+\.\d+) +(\S+) +([0-9a-f]{64})$", re.MULTILINE)
+
+
+def test_every_file_of_others_is_the_one_that_is_named() -> None:
+    told = {file: digest for file, _, _, _, digest in _ROW.findall((STATIC / "VENDOR.txt").read_text("utf-8"))}
+    assert told == {
+        path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in STATIC.iterdir() if path.name not in OURS
+    }
+    assert told
+
+
+def test_the_license_of_each_package_is_there() -> None:
+    text = (STATIC / "VENDOR.txt").read_text("utf-8")
+    for package in {package for _, package, *_ in _ROW.findall(text)}:
+        assert f"The license of {package}" in text
+
+
+def test_a_browser_loads_little() -> None:
+    assert sum(path.stat().st_size for path in STATIC.iterdir()) < ASSETS_BYTES_MAX
