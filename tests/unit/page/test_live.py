@@ -94,6 +94,7 @@ def test_nothing_is_read_when_nobody_looks() -> None:
         store.reader.leave(store.viewer)
         await store.clock.sleep(60.0)
         assert len(store.reads) == 4
+        assert "the page's reader" not in {task.get_name() for task in asyncio.all_tasks()}
         store.look()
         await store.clock.sleep(0.5)
         assert len(store.reads) == 5, "somebody looks again"
