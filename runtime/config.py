@@ -30,7 +30,6 @@ __all__ = [
     "ENV_PREFIX",
     "SETTINGS",
     "Settings",
-    "beyond_this_machine",
     "check_reach",
     "load_settings",
     "parse_listen",
@@ -61,20 +60,16 @@ def parse_listen(text: str) -> tuple[str, int]:
     return host, int(port)
 
 
-def beyond_this_machine(listen: str) -> bool:
-    """Whether others than this machine can reach the address. Raises ValueError for what is no HOST:PORT."""
-    host, _ = parse_listen(listen)
-    if host.lower() == "localhost":
-        return False
-    try:
-        return not ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return True
-
-
 def check_reach(listen: str, *, anywhere: bool) -> None:
     """Raises ValueError for what is no HOST:PORT, or for one beyond this machine, unless `anywhere` allows that."""
-    if beyond_this_machine(listen) and not anywhere:
+    host, _ = parse_listen(listen)
+    if anywhere or host.lower() == "localhost":
+        return
+    try:
+        is_own = ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        is_own = False
+    if not is_own:
         raise ValueError(
             "must be an address of the loopback, such as 127.0.0.1:7660, since the admin service asks nobody who he "
             "is; admin_reach=any (--anywhere on the command line) allows others: let nobody but operators reach it"

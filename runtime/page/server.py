@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from runtime.config import beyond_this_machine
+from runtime.config import check_reach, parse_listen
 from runtime.errors import InvalidSettings
 from runtime.gateway.http_server import HttpServer
 from runtime.page.app import PageApp
@@ -18,14 +18,16 @@ class PageServer:
     def __init__(self, desk: PageDesk, listen: str, ports: Ports) -> None:
         """Raises InvalidSettings for what is no address of the loopback."""
         try:
-            beyond = beyond_this_machine(listen)
+            parse_listen(listen)
         except ValueError as error:
             raise InvalidSettings(f"the page cannot listen on {listen!r}: {error}") from error
-        if beyond:
+        try:
+            check_reach(listen, anywhere=False)
+        except ValueError:
             raise InvalidSettings(
                 f"the page cannot listen on {listen!r}: it asks nobody who he is, so it is offered on the loopback "
                 "alone, such as 127.0.0.1:7680. Reach it from elsewhere by a tunnel: ssh -L 7680:127.0.0.1:7680 HOST"
-            )
+            ) from None
         self._app = PageApp(desk, ports)
         self._server = HttpServer(self._app.asgi, listen, ports.tasks)
 
