@@ -25,7 +25,7 @@ async def _no_peers(link: Link) -> None:
     raise AssertionError("no peer dials here")
 
 
-class Part:
+class TakesPart:
     """Whether a node takes part in its cluster."""
 
     is_taken = False
@@ -35,8 +35,8 @@ class Part:
 
 
 @asynccontextmanager
-async def _asked(part: Part | None = None) -> AsyncIterator[tuple[GrpcFront, Any]]:
-    front = GrpcFront("127.0.0.1:0", system_ports(), is_ready=part or Part())
+async def _asked(part: TakesPart | None = None) -> AsyncIterator[tuple[GrpcFront, Any]]:
+    front = GrpcFront("127.0.0.1:0", system_ports(), is_ready=part or TakesPart())
     await front.start(_no_peers, cast("Client", None))
     try:
         async with grpc.aio.insecure_channel(front.address) as channel:
@@ -83,7 +83,7 @@ async def test_who_watches_is_told_of_each_change_and_hears_the_end_of_the_node(
 
 
 async def test_whoever_asks_for_readyz_hears_whether_the_node_takes_part() -> None:
-    part = Part()
+    part = TakesPart()
     async with _asked(part) as (front, stub):
         await front.serving(True)
         assert (await stub.Check(_of("readyz"))).status == NOT_SERVING
@@ -93,7 +93,7 @@ async def test_whoever_asks_for_readyz_hears_whether_the_node_takes_part() -> No
 
 
 async def test_who_watches_readyz_is_told_of_each_change() -> None:
-    part = Part()
+    part = TakesPart()
     async with _asked(part) as (_, stub):
         call = stub.Watch(_of("readyz"))
         assert (await call.read()).status == NOT_SERVING
