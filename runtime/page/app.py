@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response, StreamingResponse
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from runtime.errors import AmendsError, InvalidMessage, Overloaded
 from runtime.operate.dead_letters import NotFound
@@ -44,7 +45,7 @@ class PageApp:
                 Mount("/static", StaticFiles(directory=STATIC)),
                 Route("/{rest:path}", self._screen),
             ],
-            middleware=[Middleware(Guard)],
+            middleware=[Middleware(Guard), Middleware(_AsSent)],
             exception_handlers={HTTPException: self._refused, AmendsError: self._failed, Exception: self._broken},
         )
 
@@ -98,11 +99,22 @@ class PageApp:
         return self._told(500, "This screen cannot be made", f"It is a fault of the page: {error!r}")
 
 
+class _AsSent:
+    """Routes are chosen by the path as it was sent: no route fits a key with a line break in it."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            scope = {**scope, "path": scope["raw_path"].decode("latin-1")}
+        await self._app(scope, receive, send)
+
+
 def _address(request: Request) -> str:
-    """Path and query as the browser has sent them: a key may hold what a decoded path does not tell apart."""
-    raw: bytes = request.scope.get("raw_path") or request.url.path.encode()
-    query: bytes = request.scope["query_string"]
-    return (raw + b"?" + query if query else raw).decode("latin-1")
+    """Path and query as the browser has sent them."""
+    path, query = request.scope["path"], request.scope["query_string"].decode("latin-1")
+    return f"{path}?{query}" if query else str(path)
 
 
 async def _livez(request: Request) -> Response:

@@ -40,8 +40,8 @@ def read_address(raw: str) -> PageAddress:
     """What an address means, as a browser sends it. Raises InvalidMessage for one that is not UTF-8, or too long."""
     path, _, query = raw.partition("?")
     try:
-        parts = tuple(unquote(part, errors="surrogatepass") for part in path.removeprefix("/").split("/", 2))
-        fields = parse_qsl(query, keep_blank_values=True, max_num_fields=_FIELDS_MAX, errors="surrogatepass")
+        parts = tuple(unquote(part, errors="strict") for part in path.removeprefix("/").split("/", 2))
+        fields = parse_qsl(query, keep_blank_values=True, max_num_fields=_FIELDS_MAX, errors="strict")
     except ValueError as error:
         raise InvalidMessage(f"this address is none of the page's: {error}") from error
     query_of: dict[str, str] = {}

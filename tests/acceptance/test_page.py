@@ -80,6 +80,13 @@ async def test_the_page_reads_each_kind_of_store(store: str) -> None:
                 answer = await client.get(screen)
                 assert answer.status_code == 200, answer.text
                 assert ("1 saga is stuck" if screen == "/" else "order-process/ORD-1") in answer.text
+            for screen, status in (
+                ("/sagas/a/%00", 404),
+                ("/sagas?key=%00", 200),
+                ("/find?q=%00", 200),
+                ("/find?q=%FF", 400),
+            ):
+                assert (await client.get(screen)).status_code == status, screen
 
 
 async def refused(*arguments: str) -> tuple[int | None, str]:

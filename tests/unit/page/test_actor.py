@@ -30,6 +30,9 @@ HOSTILE = [
     "zwj\u200dx",
     "שלום",
     "\u2028line",
+    "esc\x1b[31mred",
+    "nul\x00in it",
+    "two\nlines\r\ttab",
     "é\u0301🙂",
     "x" * 900,
 ]
@@ -75,7 +78,7 @@ async def test_every_key_has_a_page_that_its_link_leads_to(place: PageStore, bro
     seen = SeenPage(answer.text)
     assert [attrs for tag, attrs in seen.tags if tag in ("img", "script") and "src" not in attrs] == []
     assert not [attrs for tag, attrs in seen.tags if tag == "img" or any(name.startswith("on") for name in attrs)]
-    assert not set("\u202e\u200d\u2028") & set(answer.text), "it could turn the line around"
+    assert not set("\u202e\u200d\u2028\x1b\x00\r\t") & set(answer.text), "it could turn the line around"
     assert "49" not in seen.text.replace(key, "") or key != "{{ 7 * 7 }}"
     assert "1 saga" not in seen.text
 
@@ -140,6 +143,12 @@ async def test_an_actor_of_a_service_has_a_page_without_steps(place: PageStore, 
         ("/sagas/order-process/%FF", 400),
         ("/sagas/order-process/ORD-1?from=-1", 400),
         ("/static/none.js", 404),
+        ("/static/..%2Fapp.py", 404),
+        ("/static/%2E%2E/app.py", 404),
+        ("/sagas/order-process/%ED%A0%80", 400),
+        ("/sagas/%00/%00", 404),
+        ("/find?q=%ED%A0%80", 400),
+        ("/sagas?key=%00&kind=%00", 200),
     ],
 )
 async def test_what_is_not_there_is_said(place: PageStore, browser: Browser, address: str, status: int) -> None:

@@ -6,6 +6,7 @@ import hashlib
 import re
 
 from runtime.page.app import STATIC
+from tests.unit.page.conftest import Browser
 
 OURS = {"VENDOR.txt", "icon.svg", "page.css", "page.js"}
 ASSETS_BYTES_MAX = 200_000
@@ -28,3 +29,9 @@ def test_the_license_of_each_package_is_there() -> None:
 
 def test_a_browser_loads_little() -> None:
     assert sum(path.stat().st_size for path in STATIC.iterdir()) < ASSETS_BYTES_MAX
+
+
+async def test_every_file_is_served(browser: Browser) -> None:
+    for path in STATIC.iterdir():
+        answer = await browser.get(f"/static/{path.name}")
+        assert (answer.status_code, answer.content) == (200, path.read_bytes())
