@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
 from typing import Any, TypeVar
@@ -27,6 +28,7 @@ from runtime.durable.region.sweeper import Sweeper
 from runtime.durable.region.upkeep import Upkeep
 from runtime.durable.residence.residents import Residents
 from runtime.durable.waiting.calls import PendingCalls
+from runtime.failpoints import Failpoint
 from runtime.ports import Fact, Ports
 from runtime.protos import saga_pb2
 from runtime.store.committer import Committer
@@ -57,12 +59,14 @@ class LocalNode:
         backlog_max: int = 0,
     ) -> None:
         self.facts: list[Fact] = []
+        self.reached: Counter[Failpoint] = Counter()
         self.ports = Ports(
             clock or VirtualClock(asyncio.get_running_loop()),
             Dice(1, "ids"),
             Dice(1, "randomness"),
             AsyncioTasks(),
             self.facts.append,
+            lambda point: self.reached.update((point,)),
         )
         self.limits = limits or Limits()
         self.store = store or MemoryStore(self.ports)

@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 
+import pytest
 from google.protobuf.message import Message
 
 from protos.billing_pb2 import BillOrder
 from runtime.durable.behaviour import Decision, Delivery
 from runtime.durable.kind import Limits
+from runtime.durable.region import timers
 from runtime.durable.residence.ramp import FIRST, Ramp
 from runtime.envelope import Address, shard_of
+from runtime.failpoints import Failpoint
 from runtime.protos.durable_pb2 import Timer, TimerFired, Timers
 from runtime.store.memory import MemoryStore
 from runtime.store.records import ActorRow, Expected, MailRow, Transition, Verdict
@@ -180,6 +183,7 @@ def test_of_very_many_late_timers_a_few_fire_at_first_and_each_fires_once() -> N
         await local.start()
         await local.sleep(5.0)
         assert till.inside == FIRST
+        assert local.reached[Failpoint.TIMER_ARMED] < 300, "of most it is not even tried"
         till.doors.set()
         await local.sleep(120.0)
         assert len(till.runs) == 3_000
@@ -214,6 +218,33 @@ def test_actors_whose_mail_waits_for_a_retry_do_not_keep_the_late_timers_of_othe
         assert till.runs.count(0) == len(others)
         await again.stop()
 
+    in_virtual_time(scenario)
+
+
+def test_of_actors_whose_mail_waits_for_a_retry_so_many_are_known_and_more_have_others_wait_for_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def scenario() -> None:
+        till = Crowd(broken={13})
+        till.doors.set()
+        local = LocalNode([till], limits=Limits(sweep_s=0.2))
+        jammed, others = addresses(8 + 3 * FIRST), addresses(10, first=5_000)
+        for post in (Post(local, key) for _, key in jammed):
+            await post.store(post.bill(13))
+        await local.start()
+        await local.sleep(1.0)
+        await local.stop()
+        await timers_are_late_of_rows(local, jammed)
+        await timers_are_late(local, others, since_s=1.0)
+        again = await LocalNode([till], local.store, Limits(sweep_s=0.2), local.ports.clock).start()  # type: ignore[arg-type]
+        await again.sleep(3.0)
+        assert till.runs.count(0) == 0
+        till.broken.clear()
+        await again.sleep(60.0)
+        assert till.runs.count(0) == len(jammed) + len(others)
+        await again.stop()
+
+    monkeypatch.setattr(timers, "_DECLINED_MAX", 8)
     in_virtual_time(scenario)
 
 
