@@ -13,6 +13,7 @@ import asyncio
 import json
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -33,6 +34,7 @@ from protos.billing_pb2 import BillOrder
 from protos.sales_pb2 import ORCHESTRATION, PENDING, OrderLine, OrderState
 from runtime.adapters import system_ports
 from runtime.envelope import Envelope, shard_of
+from runtime.gateway.codes import PUSHBACK
 from runtime.store.records import ActorRow, Expected, MailRow, Transition
 from runtime.store.sqlite import SqliteStore
 
@@ -65,7 +67,7 @@ class _Seen:
     """What those who look on have noted; seconds, and MiB."""
 
     orders_s: list[float] = field(default_factory=list)
-    orders_failed: int = 0  # that were refused, or not done in time
+    orders_failed: Counter[str] = field(default_factory=Counter)  # by cause
     first_order_s: float = 0.0  # from the start of the process; 0: none was done
     pings_s: list[float] = field(default_factory=list)
     renewals_s: list[float] = field(default_factory=list)  # between one renewal of the lease and the next
@@ -101,7 +103,7 @@ async def measure(folder: Path, mail: int, timers: int, seconds: float) -> dict[
         "serves_after_s": serves_s,
         "first_order_done_after_s": seen.first_order_s,
         "orders": len(orders),
-        "orders_failed": seen.orders_failed,
+        "orders_failed": dict(seen.orders_failed.most_common()),
         "order_p50_s": percentile(orders, 0.5) if orders else -1.0,
         "order_max_s": orders[-1] if orders else -1.0,
         "ping_p50_s": percentile(pings, 0.5),
@@ -181,12 +183,19 @@ async def _order(address: str, seen: _Seen, began_s: float) -> None:
             placed_s = time.perf_counter()
             try:
                 await client.PlaceOrder(request, timeout=_CALL_S)
-            except grpc.aio.AioRpcError:
-                seen.orders_failed += 1
+            except grpc.aio.AioRpcError as error:
+                seen.orders_failed[_cause(error)] += 1
                 continue
             seen.orders_s.append(time.perf_counter() - placed_s)
             seen.first_order_s = seen.first_order_s or time.perf_counter() - began_s
             await asyncio.sleep(0.1)
+
+
+def _cause(error: grpc.aio.AioRpcError) -> str:
+    """Why an order was refused, or not done in time. Only a node that is full says when to come again."""
+    code = error.code().name
+    says_when = any(key == PUSHBACK for key, _ in error.trailing_metadata() or ())
+    return f"{code} (BacklogFull)" if says_when else code
 
 
 async def _restocked(client: Client) -> None:
