@@ -21,6 +21,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
 
+from runtime.durations import shown
 from runtime.errors import InvalidSettings
 from runtime.setting import DAY_S, Count, Names, OneOf, Seconds, Text, rule_of, setting
 from runtime.store_url import without_password, without_passwords
@@ -202,8 +203,8 @@ def _checked(values: Mapping[str, Any], origin: Mapping[str, str]) -> dict[str, 
         try:
             read[name] = rule_of(SETTINGS[name]).read(value)
         except ValueError as error:
-            shown = without_password(value) if name == "store" and isinstance(value, str) else value
-            wrong.append(f"setting {name}={_shown(shown)} ({source}) is wrong: {error}")
+            told = without_password(value) if name == "store" and isinstance(value, str) else value
+            wrong.append(f"setting {name}={_shown(told)} ({source}) is wrong: {error}")
     if not wrong:
         pair = {name: read.get(name, SETTINGS[name].default) for name in ("renew_s", "lease_s")}
         if why := wrong_renewal(**pair):
@@ -286,7 +287,7 @@ def _from_file(path: Path, *, required: bool) -> dict[str, Any]:
 def _shown(value: object) -> str:
     """The value as it was given, and no more of it than a line."""
     try:
-        text = repr(value)
+        text = repr(value) if isinstance(value, str | int) else shown(value)
     except ValueError:
         return "a number of thousands of digits"
     text = without_passwords(text)  # which may have come to the wrong setting

@@ -260,7 +260,7 @@ def _enum_hint(field: FieldDescriptor, value: object) -> str:
 def _shown(value: object) -> str:
     """The value as it was written, and no more of it than a line."""
     try:
-        text = repr(value)
+        text = repr(value) if isinstance(value, str) else shown(value)
     except ValueError:
         return "a number of thousands of digits"
     return text if len(text) <= _SHOWN_MAX else f"{text[:_SHOWN_MAX]}..."

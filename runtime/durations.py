@@ -104,7 +104,7 @@ def _span(name: str, count: object, made: Callable[[float], timedelta]) -> timed
     """Raises InvalidDefinition for what is no number, or one that no clock can reach."""
     if type(count) is bool or not isinstance(count, numbers.Real | Decimal):
         hint = "; it is one already" if isinstance(count, timedelta) else ""
-        raise InvalidDefinition(f"{name}({count!r}): a duration is made of a number{hint}")
+        raise InvalidDefinition(f"{name}({shown(count)}): a duration is made of a number{hint}")
     try:
         return made(float(count))
     except (OverflowError, ValueError) as error:

@@ -11,6 +11,7 @@ from functools import lru_cache
 
 from google.protobuf.message import DecodeError, Message
 
+from runtime.durations import shown
 from runtime.errors import InvalidMessage, MessageTooLarge
 from runtime.protos import durable_pb2, mesh_pb2
 from runtime.record import record
@@ -206,7 +207,7 @@ def _looked_at(key: str, name: str) -> str:
 def wrong_kind(kind: object) -> str:
     """What is wrong with a name for a kind of actors, or for a process; empty if it can be used."""
     if not isinstance(kind, str) or not kind or "/" in kind:
-        return f"a kind without a slash, in text; it has {kind!r}"
+        return f"a kind without a slash, in text; it has {shown(kind)}"
     try:
         check_key(kind, "it")
     except InvalidMessage as error:

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 
+from runtime.durations import shown
 from runtime.envelope import wrong_kind
 from runtime.errors import InvalidDefinition
 
@@ -49,7 +50,7 @@ def names_of_kind(where: str, kind: object, formerly: object, example: str) -> t
     if not isinstance(formerly, tuple):
         raise InvalidDefinition(
             f"{where}: formerly is a tuple of the names that the kind had, the first one first, as ('billing',); "
-            f"it is {formerly!r:.80}"
+            f"it is {shown(formerly)}"
         )
     for name in formerly:
         if wrong := wrong_kind(name):

@@ -16,7 +16,7 @@ from google.protobuf.message import Message
 
 from runtime.contracts import Contracts
 from runtime.durable.saga_end import SagaEnd, end_of
-from runtime.durations import SPAN_MAX_S, Span, in_seconds
+from runtime.durations import SPAN_MAX_S, Span, in_seconds, shown
 from runtime.envelope import address_of
 from runtime.errors import InvalidMessage, NoSuchSaga
 from runtime.protos.saga_pb2 import CancelSaga, SagaRecord
@@ -85,14 +85,14 @@ def timeout_s_of(timeout: Span) -> float:
     """A timeout in seconds; one below 0 is over. Raises InvalidMessage when it is no span of time."""
     timeout_s: object = in_seconds(timeout)
     if isinstance(timeout_s, bool) or not isinstance(timeout_s, int | float) or math.isnan(timeout_s):
-        raise InvalidMessage(f"timeout is a timedelta or a number of seconds, not {timeout!r:.80}")
+        raise InvalidMessage(f"timeout is a timedelta or a number of seconds, not {shown(timeout)}")
     return min(max(timeout_s, 0.0), SPAN_MAX_S)
 
 
 def check_command(command: object, options: CommandOptions) -> None:
     """Raises InvalidMessage for what is no message at all, and for an option that there is not."""
     if not isinstance(command, Message):
-        raise InvalidMessage(f"a command is a message such as trip_pb2.StartTrip(...), not {command!r:.80}")
+        raise InvalidMessage(f"a command is a message such as trip_pb2.StartTrip(...), not {shown(command)}")
     known = CommandOptions.__annotations__
     for name in options:
         if name not in known:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from google.protobuf.message import Message
 
 from runtime.contracts import is_message_type
+from runtime.durations import shown
 from runtime.errors import InvalidDefinition
 
 if TYPE_CHECKING:
@@ -67,7 +68,9 @@ def state_type_of(cls: type[Any], base: type[Any], where: str) -> type[Message]:
         if isinstance(origin, type) and issubclass(origin, base):
             (state_type,) = typing.get_args(written)
             if not is_message_type(state_type):
-                raise InvalidDefinition(f"{where} needs a protobuf message as its state, not {state_type!r}: {cure}")
+                raise InvalidDefinition(
+                    f"{where} needs a protobuf message as its state, not {shown(state_type)}: {cure}"
+                )
             return typing.cast(type[Message], state_type)
     inherited: type[Message] | None = getattr(cls, "state_type", None)
     if inherited is None:

@@ -22,6 +22,7 @@ from google.protobuf.message import Message
 
 from runtime.durable.behaviour import Outgoing
 from runtime.durable.results import outgoing_of
+from runtime.durations import shown
 from runtime.errors import InvalidDefinition
 
 __all__ = ["Absent", "LookUp", "absent_or", "looked_up_by", "looks_up"]
@@ -60,7 +61,8 @@ def looks_up(handler: Callable[..., Awaitable[object]]) -> Callable[[FunctionT],
     """
     if not inspect.iscoroutinefunction(handler):
         raise InvalidDefinition(
-            f"looks_up names the handler whose command it is about, as in @looks_up(pay); {handler!r} is no `async def`"
+            f"looks_up names the handler whose command it is about, as in @looks_up(pay); "
+            f"{shown(handler)} is no `async def`"
         )
 
     def mark(function: FunctionT) -> FunctionT:

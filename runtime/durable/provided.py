@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from runtime.durations import shown
 from runtime.errors import InvalidDefinition
 from runtime.failures import text_of
 from runtime.ports import Fact
@@ -89,8 +90,8 @@ def _need(one: inspect.Parameter, hints: Mapping[str, Any], where: str, taken: I
         )
     if not isinstance(annotation, type):
         raise InvalidDefinition(
-            f"{where}: its __init__ takes {one.name!r} as {annotation!r}, which is no class; the catalogue provides "
-            "objects by their class"
+            f"{where}: its __init__ takes {one.name!r} as {shown(annotation)}, which is no class; the catalogue "
+            "provides objects by their class"
         )
     return Need(one.name, annotation, one.default is not inspect.Parameter.empty)
 

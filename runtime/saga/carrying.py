@@ -19,6 +19,7 @@ from typing import Any
 
 from google.protobuf.message import Message
 
+from runtime.durations import shown
 from runtime.errors import InvalidDefinition
 
 __all__ = ["Carried", "Migration", "Position", "renames"]
@@ -65,7 +66,7 @@ def renames(**tasks: str) -> Callable[[Message, Position], Carried]:
     """
     for old, new in tasks.items():
         if not isinstance(new, str) or not (new.isidentifier() or not new):
-            raise InvalidDefinition(f"renames({old}={new!r}): name the task that goes on in place of {old}")
+            raise InvalidDefinition(f"renames({old}={shown(new)}): name the task that goes on in place of {old}")
 
     def renamed(state: Message, position: Position) -> Carried:
         return Carried(state, {old: new for old, new in tasks.items() if old in position.tasks})

@@ -49,5 +49,5 @@ def on(
     A second event of the same key does not start an instance anew: it is noted as ignored.
     """
     if not isinstance(where or {}, Mapping):
-        raise InvalidDefinition(f"on({shown(event_type)}): where is a field's name and its value, not {where!r}")
+        raise InvalidDefinition(f"on({shown(event_type)}): where is a field's name and its value, not {shown(where)}")
     return On(event_type, function, dict(where or {}), key)

@@ -8,6 +8,7 @@ from typing import Any
 from google.protobuf.message import Message
 
 from runtime.contracts import is_message_type
+from runtime.durations import shown
 from runtime.errors import InvalidDefinition
 from runtime.saga.carrying import Migration, Position
 from runtime.saga.definition import Definition
@@ -31,7 +32,7 @@ def read_carries(
     found: dict[bytes, Migration] = {}
     older: dict[str, Definition | None] = {}
     for key, function in carries.items():
-        where = f"{title}.carries[{key.__name__ if isinstance(key, type) else repr(key)}]"
+        where = f"{title}.carries[{shown(key)}]"
         fingerprint, old = _older(where, definition, key)
         if fingerprint in found:
             raise InvalidDefinition(f"{where}: this version stands there twice")

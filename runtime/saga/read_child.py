@@ -115,7 +115,7 @@ def _start(part: Child, where: str, state_type: type[Message], child: Definition
 
 def _reason(may_stay: object, where: str) -> str:
     if not isinstance(may_stay, str):
-        raise InvalidDefinition(f"{where}: may_stay says in words why the child may stay; it is {may_stay!r}")
+        raise InvalidDefinition(f"{where}: may_stay says in words why the child may stay; it is {shown(may_stay)}")
     return may_stay.strip()
 
 

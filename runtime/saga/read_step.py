@@ -134,7 +134,7 @@ def _meanings(step: Step, where: str) -> dict[type[Message], Meaning]:
 def _reason(no_undo: object, where: str) -> str:
     """Why there is no undo, in words that can be printed."""
     if not isinstance(no_undo, str):
-        raise InvalidDefinition(f"{where}: no_undo says in words why there is no undo; it is {no_undo!r}")
+        raise InvalidDefinition(f"{where}: no_undo says in words why there is no undo; it is {shown(no_undo)}")
     if any("\ud800" <= char <= "\udfff" for char in no_undo):
         raise InvalidDefinition(f"{where}: no_undo holds half a character; take text without it, not {no_undo!r}")
     return no_undo.strip()

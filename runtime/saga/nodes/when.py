@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from runtime.durations import shown
 from runtime.protos.saga_pb2 import TaskRecord
 from runtime.saga import author
 from runtime.saga.author import AuthorFailed
@@ -19,7 +20,7 @@ def begin(saga: Instance, when: WhenDefinition, task: TaskRecord) -> TaskVerdict
     except AuthorFailed as error:
         return failed(str(error))
     if not isinstance(holds, bool):
-        return failed(f"{what} made {holds!r}, which is neither True nor False")
+        return failed(f"{what} made {shown(holds)}, which is neither True nor False")
     if task.stuck:
         saga.unstick(task)
     task.holds = holds

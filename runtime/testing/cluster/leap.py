@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from runtime.config import Settings
-from runtime.durations import in_seconds
+from runtime.durations import in_seconds, shown
 from runtime.store.port import Store
 from runtime.store.records import ClusterView
 from runtime.testing.cluster.loop import ClusterLoop
@@ -132,4 +132,4 @@ def forward_s(delay: float | timedelta, days: float) -> float:
     are_numbers = isinstance(seconds, int | float) and isinstance(days, int | float)
     if are_numbers and min(seconds, days) >= 0 and math.isfinite(seconds + days):
         return float(seconds + days * _DAY_S)
-    raise ValueError(f"advance({delay!r}, days={days!r}): time goes forward, by seconds, a timedelta or days")
+    raise ValueError(f"advance({shown(delay)}, days={shown(days)}): time goes forward, by seconds, a timedelta or days")

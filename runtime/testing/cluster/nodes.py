@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from runtime.durations import shown
 from runtime.errors import InvalidSettings
 from runtime.testing.name_list import name_list
 from runtime.testing.world.node import NodeSpec
@@ -22,4 +23,4 @@ def specs_of(nodes: Nodes) -> Iterator[NodeSpec]:
     elif isinstance(nodes, int) and nodes >= 1:
         yield from (NodeSpec(f"node-{number}") for number in range(1, nodes + 1))
     else:
-        raise InvalidSettings(f'nodes is a number from 1 on, or a dict like {{"one": ["hotels"]}}, not {nodes!r}')
+        raise InvalidSettings(f'nodes is a number from 1 on, or a dict like {{"one": ["hotels"]}}, not {shown(nodes)}')
