@@ -64,6 +64,9 @@ def repair_many(
 ) -> None:
     """Have all sagas that fit do the same, as `repair` does. They are chosen once, when the run begins.
 
+    It reaches sagas alone. Of processes that no saga drives, `dead-letters replay-many` replays what was given up, and
+    `repair` moves or cancels one deadline or one timer of a service at a time.
+
     A saga that fits later is left alone, and one that has moved meanwhile refuses. The run is kept in the store: after
     an interrupt, `repair-run NAME --resume` goes on where it stopped. Exit codes: 5 some were refused, 9 some are left.
     """
