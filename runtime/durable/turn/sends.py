@@ -41,6 +41,7 @@ class Sends:
         "_cause",
         "_conversation",
         "_draft",
+        "_is_late",
         "_kind",
         "_position",
         "_process",
@@ -59,6 +60,7 @@ class Sends:
         self._position = 0
         process = draft.kind.behaviour.process
         self._process = process or cause.process
+        self._is_late = bool(cause.timer) and not self._process  # See Subscribers.apart.
         # A saga's messages stay in its own conversation, also those that another conversation has caused: an undo
         # finds its do by the conversation that both are in.
         self._conversation = draft.own_conversation(cause) if process else cause.conversation
@@ -233,25 +235,20 @@ class Sends:
     ) -> None:
         """Send an event to its subscribers, in this conversation unless another is given.
 
-        Where it starts several processes, all but the first begin in conversations of their own.
+        All processes but the first that this handler's events start begin in conversations of their own.
         """
-        is_late = bool(self._cause.timer) and not self._process
         apart = {
             process: self.next_id("", content_of(contract.name, body, process.encode()))
-            for process in self._kind.subscribers.apart(contract.name, wanted, is_late=is_late)
+            for process in self._kind.subscribers.apart(contract.name, wanted, is_late=self._is_late)
         }
-        in_this = conversation
+        self._is_late |= not self._process and any(one.starts for one in wanted)
         for one in wanted:
-            conversation = apart.get(one.process, in_this)
-            key = key_for(one, event) if one.key_field else (conversation or self._conversation).hex()
-            self._add(contract.name, body, (one.kind, key), process=one.process, conversation=conversation)
+            place = apart.get(one.process, conversation)
+            key = key_for(one, event) if one.key_field else (place or self._conversation).hex()
+            self._add(contract.name, body, (one.kind, key), process=one.process, conversation=place)
 
     def _reply(self, message: Message, name: str, body: bytes, *, id: bytes = b"") -> None:
         self._add(name, body, parse_address(self._cause.reply_to), id=id, in_reply_to=self._cause.id)
-
-    def _check_room(self) -> None:
-        if len(self.sent) >= SENT_MAX:
-            raise InvalidMessage(f"one message leads to more than {SENT_MAX:,} others; send them in parts")
 
     def _add(
         self,
@@ -272,7 +269,8 @@ class Sends:
         process: str = "",
         conversation: bytes = b"",
     ) -> None:
-        self._check_room()
+        if len(self.sent) >= SENT_MAX:
+            raise InvalidMessage(f"one message leads to more than {SENT_MAX:,} others; send them in parts")
         self.sent.append(
             Envelope(
                 id=id or self.next_id(address_of(*to), content_of(name, body, undo_of)),

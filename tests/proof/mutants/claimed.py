@@ -43,6 +43,13 @@ _STARTING = (
         "if False:",
     ),
     _bug(
+        "second-event-has-the-same-driver",
+        "Of two events that one handler says, each starts a process that drives the conversation.",
+        Sends._tell,
+        "self._is_late |= not self._process and any(one.starts for one in wanted)",
+        "pass",
+    ),
+    _bug(
         "published-event-stays-in-its-conversation",
         "What an event of a saga starts is in the conversation of that saga.",
         Sends._publish,
