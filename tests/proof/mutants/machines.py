@@ -38,7 +38,7 @@ MACHINES = (
                 " - self._clock.monotonic_s()",
             ),
             Edit(
-                Lease.renewed,
+                Lease.left_s,
                 "self._deadline_s - self._clock.monotonic_s()",
                 "self._deadline_s - self._clock.now_s() - self._clock.off_s()",
             ),
