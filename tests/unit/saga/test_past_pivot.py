@@ -163,8 +163,9 @@ def test_it_is_drawn_and_stored(policy: str, says: str) -> None:
     assert definition.fingerprint == process("stuck").definition.fingerprint, "running instances are carried"
 
 
-@pytest.mark.parametrize("policy", ["retry", "skip"])
+@pytest.mark.parametrize("policy", ["stuck", "retry", "skip"])
 def test_every_schedule_of_it_keeps_the_promises(policy: str) -> None:
     bounds = Bounds(faults_max=2, silences_max=2, poisons_max=1, replays_max=1, duplicates_max=0, cancels_max=0)
     result = explore(process(policy), bounds=bounds)
     assert result.violations == ()
+    assert result.complete and {"completed", "stuck"} <= set(result.ends)
