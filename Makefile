@@ -29,10 +29,8 @@ PAIRS ?= 800
 CUTS ?= 400
 SECONDS ?= 60
 STORE ?= sqlite
-CATALOGUES := actors examples.purchase examples.transfer examples.agent
-# With two faults and two silences beside all else its three steps side by side take minutes: two smaller searches.
-TRIP := examples.trip.catalogue:catalogue
-SCHEDULES := $(CATALOGUES:%=schedules-%) schedules-trip schedules-trip-poisoned schedules-prices
+CATALOGUES := actors examples.purchase examples.transfer examples.agent examples.trip
+SCHEDULES := $(CATALOGUES:%=schedules-%) schedules-probed schedules-prices
 PROVE := $(BIN)/python -m tests.proof
 
 .PHONY: help install protos snapshot docs format lint types test sim nightly schedules failpoints powercuts mutants
@@ -108,12 +106,8 @@ schedules: $(SCHEDULES)  ## every schedule of each saga of actors/ and examples/
 $(CATALOGUES:%=schedules-%): schedules-%: $(STAMP)
 	$(PROVE) explore $*.catalogue:catalogue
 
-schedules-trip: $(STAMP)
+schedules-probed: $(STAMP)
 	$(PROVE) explore tests.proof.probed_order:ProbedOrder
-	$(PROVE) explore $(TRIP) --poisons 0 --replays 0
-
-schedules-trip-poisoned: $(STAMP)
-	$(PROVE) explore $(TRIP) --faults 1 --silences 1
 
 schedules-prices: $(STAMP)
 	$(PROVE) explore examples.purchase.at_a_price:BuyChecked examples.purchase.at_a_price:BuyAtVersion

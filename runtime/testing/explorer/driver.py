@@ -9,7 +9,7 @@ the same bytes if they differ only in when, or by which way, they came about.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from google.protobuf.message import Message
@@ -103,7 +103,7 @@ class SagaDriver:
         self._taken: dict[tuple[int, Input], Taken] = {}
         self.views: list[View] = []
         self.places = Places(self.definition, samples)
-        self.nothing = self._number(saga_pb2.SagaRecord())
+        self.nothing = self.number(saga_pb2.SagaRecord())
 
     def take(self, record: int, input: Input) -> Taken:
         """How the saga takes an input with this record. The answer is kept, since it is always the same."""
@@ -111,6 +111,11 @@ class SagaDriver:
         if taken is None:
             taken = self._taken[record, input] = self._take(record, input)
         return taken
+
+    @property
+    def tried(self) -> Iterable[tuple[int, Input]]:
+        """Each record and input that have been tried so far."""
+        return self._taken
 
     def record(self, number: int) -> saga_pb2.SagaRecord:
         return saga_pb2.SagaRecord.FromString(self._bytes[number])
@@ -158,20 +163,21 @@ class SagaDriver:
         self._watch.clear()
         mistakes = self._watch.mistakes
         decision, crash = Decision(), ""
+        made: list[bytes] = []  # The ids of commands that this input makes.
         try:
             act = input.act
             message = self.message(input) if act is None else act_message(self.definition, state, act)
-            decision = self._behaviour.decide(state, self._delivery(input, message))
+            decision = self._behaviour.decide(state, self._delivery(input, message, made))
         except FinalError as error:  # `begin` makes nothing of this event.
             mistakes.append(str(error))
         except Exception as error:  # noqa: BLE001 # any exception here is a finding
             state, crash = self.record(record), f"{type(error).__name__}: {error}"
-        names = self._rename(state)
+        names = self._rename(state) if made else {}
         _stand_still(state)
         lost = [one.message.DESCRIPTOR.name for one in decision.outgoing if one.id and one.id not in names]
         if lost:
             crash = f"it sent {', '.join(lost)}, and its record does not have the id"
-        after = self._number(state)
+        after = self.number(state)
         return Taken(
             after,
             tuple(_command(one, names) for one in decision.outgoing if one.id in names),
@@ -196,7 +202,7 @@ class SagaDriver:
     def _number_of_state(self, state: bytes) -> int:
         return self._states.setdefault(state, len(self._states))
 
-    def _number(self, record: saga_pb2.SagaRecord) -> int:
+    def number(self, record: saga_pb2.SagaRecord) -> int:
         body = record.SerializeToString(deterministic=True)
         number = self._numbers.setdefault(body, len(self._bytes))
         if number == len(self._bytes):
@@ -241,7 +247,7 @@ class SagaDriver:
                 has_ended |= task.status in (saga_pb2.TaskRecord.DONE, saga_pb2.TaskRecord.SKIPPED)
         return frozenset(unchosen), has_ended
 
-    def _delivery(self, input: Input, message: Message) -> Delivery:
+    def _delivery(self, input: Input, message: Message, made: list[bytes]) -> Delivery:
         in_reply_to = b"" if input.reply is None else command_id(input.reply.command)
         envelope = Envelope(
             id=b"\1" * 16,
@@ -254,13 +260,17 @@ class SagaDriver:
             in_reply_to=in_reply_to,
             timer=input.timer,
         )
-        positions = iter(range(1, 256))
-        return Delivery(envelope, message, NOW_S, 0, 1, lambda *_: _UNNAMED * 15 + bytes((next(positions),)))
+        return Delivery(envelope, message, NOW_S, 0, 1, lambda *_: _new_id(made))
 
 
 def command_id(command: SentCommand) -> bytes:
     """An id of 16 bytes. The instant of sending is in front, as in the runtime's ids."""
     return _id(command.step, command.undo, command.attempt)
+
+
+def _new_id(made: list[bytes]) -> bytes:
+    made.append(_UNNAMED * 15 + bytes((len(made) + 1,)))
+    return made[-1]
 
 
 def _id(step: int, undo: bool, attempt: int) -> bytes:

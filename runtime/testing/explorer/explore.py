@@ -15,6 +15,7 @@ from google.protobuf.message import Message
 
 from runtime.adapters import SystemClock
 from runtime.saga.saga import Saga
+from runtime.testing.explorer.alike import Alike
 from runtime.testing.explorer.bounds import Bounds
 from runtime.testing.explorer.driver import SagaDriver
 from runtime.testing.explorer.fewer_moves import FewerMoves
@@ -72,10 +73,10 @@ def searched(
     every_move: bool,
 ) -> Search:
     """A search that is over. It is done once more where something was left out that makes a difference."""
-    leftovers = Leftovers(driver)
-    moves = Moves(driver, bounds) if every_move else FewerMoves(driver, bounds, leftovers)
+    leftovers, alike = Leftovers(driver), Alike(driver)
+    moves = Moves(driver, bounds) if every_move else FewerMoves(driver, bounds, leftovers, alike)
     while True:
         search = Search(driver, moves, bounds.states_max, progress, ended_by)
         search.run()
-        if ended_by() or not leftovers.refute():
+        if ended_by() or not (leftovers.refute() or alike.refute()):
             return search

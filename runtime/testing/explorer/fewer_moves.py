@@ -25,6 +25,9 @@ A saga that has turned back is the same whether a client cancels it or not. From
 That a step faults each time is forgotten once no command can come to it any more. Its do is never asked after the saga
     has turned back, and its undo not after it was confirmed: checks find each command that breaks this.
 
+A saga that has turned back is the same however its settled steps went. The search goes on with one record for all that
+    differ in this alone; `Alike` tries at the end whether the others make the same of everything.
+
 What is left of the bounds is forgotten where the saga rests and no move is possible: nothing can use it.
 
 The checks look at participants too. A breach never needs a command to be taken up early, with one exception: a saga
@@ -38,6 +41,7 @@ from collections.abc import Iterable
 from runtime.protos.saga_pb2 import SagaRecord
 from runtime.saga.node import Role
 from runtime.saga.view import OPEN, Phase
+from runtime.testing.explorer.alike import Alike
 from runtime.testing.explorer.bounds import Bounds
 from runtime.testing.explorer.driver import Input, SagaDriver, View
 from runtime.testing.explorer.leftovers import Leftovers, plain
@@ -71,9 +75,10 @@ _NOTHING = Left(0, 0, 0, 0, 0, 0, 0)
 class FewerMoves(Moves):
     """The rules of one exploration, without what makes no difference."""
 
-    def __init__(self, driver: SagaDriver, bounds: Bounds, leftovers: Leftovers) -> None:
+    def __init__(self, driver: SagaDriver, bounds: Bounds, leftovers: Leftovers, alike: Alike) -> None:
         super().__init__(driver, bounds)
         self._leftovers = leftovers
+        self._alike = alike
 
     def of(self, world: SagaWorld, left: Left) -> Iterable[Moved]:
         for moved in super().of(world, left):
@@ -137,8 +142,11 @@ class FewerMoves(Moves):
 
     def _take(self, heard: SagaWorld, left: Left, move: Move) -> Moved:
         moved = super()._take(heard, left, move)
-        if moved.after.record != heard.record:
-            self._leftovers.follow(heard.record, moved.after.record)
+        first = self._alike.first(moved.after.record)
+        if first != moved.after.record:
+            moved = moved._replace(after=moved.after._replace(record=first))
+        if first != heard.record:
+            self._leftovers.follow(heard.record, first)
         return moved
 
     # --- what is left over ---
