@@ -27,6 +27,8 @@ from runtime.testing.explorer.pasts import joined, split
 from runtime.testing.explorer.samples import Samples
 from runtime.testing.explorer.search import Search
 from tests.proof.mutants.small_sagas import SMALL_SAGAS
+from tests.proof.mutants.switchboard import planted
+from tests.proof.mutants.wholes import WHOLES
 from tests.unit.saga.shop import cancel_order
 from tests.unit.testing.explorer.sagas import STARTED, NoPivot, bill, ship
 
@@ -105,6 +107,14 @@ def test_a_function_that_fails_for_one_reason_of_turning_back_is_found() -> None
     found = broken(Explaining)
     assert found == {("author", "do of step closing raised ValueError: nobody can explain a silence")}
     assert found == broken(Explaining, every_move=True)
+
+
+def test_a_reason_to_which_each_trial_adds_does_not_keep_a_search_from_its_end() -> None:
+    """A child that stays is named in the reason of turning back, and with this bug it is named again and again."""
+    (bug,) = [one for one in WHOLES if one.name == "child-that-may-not-stay-does"]
+    with planted(bug):
+        result = explore(SMALL_SAGAS["a child"], bounds=Bounds(faults_max=1, silences_max=1))
+    assert "I6" in {one.check for one in result.violations}
 
 
 class Apart(Alike):
