@@ -18,6 +18,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from actors.catalogue import catalogue
 from protos.billing_pb2 import BillOrder
+from protos.sales_pb2 import ORCHESTRATION, OrderLine, PlaceOrder
 from runtime.adapters import system_ports
 from runtime.config import Settings
 from runtime.errors import InvalidSettings, StoreUnavailable
@@ -26,6 +27,8 @@ from runtime.gateway.monitor.readiness import Readiness
 from runtime.host import Node
 from runtime.ports import Fact
 from runtime.store.memory import MemoryStore
+from runtime.store.records import Verdict
+from runtime.testing.conformance.samples import mail_row, post
 from tests.tidy.source import ROOT
 
 _TOLD = """
@@ -179,6 +182,25 @@ async def test_what_a_node_has_done_is_counted() -> None:
         assert await one.metric("amends_reports_total", report="NodeStarted") == 1.0
         assert (await one.metric("amends_commit_seconds_count") or 0.0) >= 1.0
         assert await one.metric("amends_node_info", node="one") == 1.0
+
+
+async def test_sagas_are_counted_by_the_statuses_that_they_come_to() -> None:
+    async with watched() as one:
+        order = PlaceOrder(order_id="ORD-1", line=OrderLine(sku="NONE", quantity=1), amount_cents=1, flow=ORCHESTRATION)
+        await one.node.client.ask(order, timeout=10.0)
+        while await one.metric("amends_sagas_came_to_total", status="compensated") != 1.0:  # There are no goods.
+            await asyncio.sleep(0.02)
+        for status in ("running", "compensating"):
+            assert await one.metric("amends_sagas_came_to_total", kind="order-process", status=status) == 1.0
+
+
+async def test_mail_that_nobody_pushed_is_counted_when_a_look_finds_it() -> None:
+    async with watched() as one:
+        assert await one.metric("amends_mail_found_total", kind="billing") == 0.0
+        row = mail_row(1, kind="billing")
+        assert await one.store.commit([post(row)]) == [Verdict.COMMITTED]
+        while not await one.metric("amends_mail_found_total", kind="billing"):
+            await asyncio.sleep(0.02)
 
 
 async def test_metrics_come_in_the_format_that_is_asked_for() -> None:
