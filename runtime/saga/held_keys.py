@@ -5,12 +5,13 @@
     the state tells another, or none; the saga has ended ──ReleaseKey──▶ KIND-keys/VALUE
 
 What an input means for a key is recorded at once (`hears`). What follows for the saga, comes after the turn (`follow`):
-so a suspended instance, which sends nothing, has its keys follow once it is resumed.
+so a suspended instance, which sends nothing, has its keys follow once it is resumed. What follows may end a saga that
+owes nothing. So its keys are given up once more after that (`give_up`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from runtime.durable.behaviour import Outgoing
@@ -36,7 +37,7 @@ from runtime.saga.nodes import awaits
 from runtime.saga.read_await import keys_kind
 from runtime.saga.verdict import TaskVerdict, failed
 
-__all__ = ["follow", "hears"]
+__all__ = ["follow", "give_up", "hears"]
 
 _ENDED = (SagaRecord.NONE, SagaRecord.COMPLETED, SagaRecord.COMPENSATED, SagaRecord.ABANDONED)
 
@@ -61,14 +62,10 @@ def hears(saga: Instance, given: inputs.Input) -> bool:
 
 def follow(saga: Instance) -> Iterator[tuple[Node, TaskRecord, TaskVerdict]]:
     """Ask for the keys that the state tells now, and give up the others. What that means for tasks is acted on."""
-    record = saga.record
-    if record.suspended:
+    give_up(saga)
+    if saga.record.suspended:
         return
-    known = {one.name: one for one in saga.definition.keys} if record.status not in _ENDED else {}
-    for entry in [one for one in record.keys if one.name not in known]:
-        _release(saga, entry)
-        record.keys.remove(entry)
-    for key in known.values():
+    for key in _wanted(saga):
         entry = _entry(saga, key)
         try:
             value = _value(saga, key)
@@ -79,6 +76,23 @@ def follow(saga: Instance) -> Iterator[tuple[Node, TaskRecord, TaskVerdict]]:
         if entry.status == StandingKey.HELD:
             yield from _waits_begun(saga, key)
         _fail(saga, key, entry)
+        if saga.record.status in _ENDED:
+            return
+
+
+def give_up(saga: Instance) -> None:
+    """Give up each key that the instance needs no more: all of them, once it has ended."""
+    record = saga.record
+    if record.suspended:
+        return
+    wanted = {key.name for key in _wanted(saga)}
+    for entry in [one for one in record.keys if one.name not in wanted]:
+        _release(saga, entry)
+        record.keys.remove(entry)
+
+
+def _wanted(saga: Instance) -> Sequence[KeyDefinition]:
+    return () if saga.record.status in _ENDED else saga.definition.keys
 
 
 def _moved_to(

@@ -107,6 +107,7 @@ def _follow_keys(saga: Instance, *, was_stuck: bool) -> None:
     if was_stuck and saga.record.status == SagaRecord.RUNNING:
         _go_on(saga, ())
         _act_on_all(saga, held_keys.follow(saga))
+    held_keys.give_up(saga)
 
 
 # --- inputs, each for the task that it is about ---

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from runtime.saga import held_keys, keys
+from runtime.saga import held_keys, interpreter, keys
 from runtime.saga.keys import KeysBehaviour
 from runtime.saga.nodes import awaits
 from tests.proof.mutants.mutant import Edit, Mutant
@@ -25,8 +25,16 @@ AWAITS = (
     Mutant(
         "key-kept-after-the-end",
         "A saga that has ended holds its keys for ever.",
-        (Edit(held_keys.follow, " if record.status not in _ENDED else {}", ""),),
+        (Edit(held_keys._wanted, "() if saga.record.status in _ENDED else ", ""),),
         workload="held",
+    ),
+    Mutant(
+        "key-kept-by-one-it-ended",
+        "A saga that a key of another ends at once holds its own keys for ever.",
+        (Edit(interpreter._follow_keys, "held_keys.give_up(saga)", "pass"),),
+        workload="random",
+        unseen="Of 5,000 random programs two show it: few ask for a key of another before they owe anything",
+        held_by="tests/unit/saga/test_held_keys.py",
     ),
     Mutant(
         "wait-left-at-its-old-key",

@@ -30,6 +30,7 @@ from runtime.saga.key import Key
 from runtime.saga.saga import Saga
 from runtime.saga.step import Step
 from runtime.saga.stored import described, read_back
+from runtime.saga.wait import Wait
 from runtime.testing.explorer.explore import explore
 from runtime.testing.transcript import SagaTranscript
 from tests.unit.saga import shop
@@ -288,6 +289,33 @@ def test_a_saga_that_is_stuck_at_a_key_can_be_cancelled() -> None:
 def test_past_the_pivot_a_saga_whose_key_is_taken_is_stuck_whatever_is_declared() -> None:
     story = placed(past_pivot()).given_key_of_another("charged", "CH-1", by=NINE)
     story.given(BILLED).expect_status("stuck", "key charged: process/ORD-9 holds the key 'CH-1' already")
+
+
+def by_two_keys(ordered: Key, second: Key) -> type[Saga[OrderProcessState]]:
+    """Owes nothing yet while it asks for both."""
+    first = Await(OrderReadyToShip, by="order_id", within=days(3), key=ordered)
+    last = Await(ShippingLabelCreated, by="label_id", within=days(3), key=second)
+    later = Wait(days(1))
+    parts = {"later": later, "first": first, "last": last, "ordered": ordered, "second": second}
+    return saga(**parts, flow=later >> first >> last, closing=())
+
+
+@pytest.mark.broken_by("key-kept-by-one-it-ended")
+def test_a_saga_that_a_taken_key_ends_at_once_gives_all_its_keys_up() -> None:
+    ordered, second = Key(of=lambda state: state.order_id), Key(of=lambda state: f"{state.order_id}-B")
+    process = by_two_keys(ordered, second)
+    story = SagaTranscript(process).given_key_of_another("second", "ORD-1-B", by=NINE).given(PLACED)
+    story.expect_status("compensated", "key second: process/ORD-9 holds the key 'ORD-1-B' already")
+    story.expect_key("ORD-1", "").expect_key("ORD-1-B", NINE)
+    assert list(story.record.keys) == []
+
+
+def test_a_key_whose_author_is_wrong_ends_a_saga_that_owes_nothing_before_it_asks_for_another() -> None:
+    ordered, second = Key(of=lambda state: "a\0"), Key(of=lambda state: state.order_id)
+    process = by_two_keys(ordered, second)
+    story = SagaTranscript(process).given(PLACED).expect_status("compensated", "key ordered")
+    assert [one for one in story.sent if isinstance(one.message, HoldKey)] == []
+    assert list(story.record.keys) == []
 
 
 def test_one_that_waits_already_is_not_robbed_of_its_key() -> None:
