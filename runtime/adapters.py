@@ -176,6 +176,7 @@ class HandlerBlocksLoop(Fact):
     id: str
     blocked_s: float
     stack: str  # innermost first
+    conversation: str
 
 
 class Watchdog:
@@ -243,7 +244,8 @@ class Watchdog:
             for one in reversed(traceback.extract_stack(frame)[-_FRAMES:])
         ]
         address = f"{message.kind}/{message.key}"
-        fact = HandlerBlocksLoop(address, message.type, message.id.hex(), round(blocked_s, 3), " < ".join(places))
+        stack, conversation = " < ".join(places), message.conversation.hex()
+        fact = HandlerBlocksLoop(address, message.type, message.id.hex(), round(blocked_s, 3), stack, conversation)
         self._report(fact)
 
 

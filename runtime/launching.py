@@ -171,6 +171,7 @@ def _new_loop() -> Callable[[], asyncio.AbstractEventLoop]:
 async def _serve(settings: Settings, hosting: Hosting, log: Log, repeats: Repeats) -> int:
     told = _heeded(log)
     ports = system_ports(repeats.report)
+    log.follow(ports.handling)
     watchdog = Watchdog(ports.handling, log.report, blocked_s=settings.lease_s / 2)
     watchdog.start()
     try:

@@ -47,6 +47,7 @@ class MessageParked(Fact):
     id: str
     attempts: int
     error: str
+    conversation: str
 
 
 _TURNS_A_RENEWAL = 4  # of full length: a lease never waits for the end of a turn
@@ -228,9 +229,9 @@ class Kind:
         """That nobody listens to an event which this actor has said."""
         return NobodyListens(address, name, process)
 
-    def parked(self, address: str, message: str, id: bytes, attempts: int, error: str) -> Fact:
+    def parked(self, address: str, message: str, id: bytes, attempts: int, error: str, conversation: bytes) -> Fact:
         """That a message is a dead letter now."""
-        return MessageParked(address, message, id.hex(), attempts, error)
+        return MessageParked(address, message, id.hex(), attempts, error, conversation.hex())
 
     def sweep_failed(self, error: str) -> None:
         self.ports.report(SweepFailed(self.name, error))

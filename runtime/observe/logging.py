@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import re
 import sys
+import threading
 from collections.abc import Mapping, MutableMapping
 from dataclasses import fields
 from datetime import UTC, datetime
@@ -21,7 +22,7 @@ import structlog
 
 from runtime.observe.console import takes_utf_8
 from runtime.observe.lines import Lines
-from runtime.ports import Clock, Fact
+from runtime.ports import Clock, Fact, Handling
 
 __all__ = ["Level", "Log", "LogFormat", "open_log", "route_standard_logging"]
 
@@ -43,6 +44,15 @@ class Log:
         self._rank = _RANK[level]
         self._shapes: dict[type[Fact], tuple[str, tuple[str, ...]]] = {}  # bounded by the number of classes of facts
         self._lines: Lines | None = None
+        self._handling: Handling | None = None
+        self._thread = 0
+
+    def follow(self, handling: Handling) -> None:
+        """From now on, a line that a handler writes names the conversation of its message. Call it from the loop.
+
+        Lines of other threads name none: what the loop runs at that moment is nothing to them.
+        """
+        self._handling, self._thread = handling, threading.get_ident()  # replay: only compared
 
     def drain(self, within_s: float) -> None:
         """For the end of a process: wait until what was logged is written, for so long at most."""
@@ -89,6 +99,9 @@ class Log:
             line[f"{name}_" if name in _OF_THE_LINE else name] = _shown(value)
             if isinstance(value, BaseException) and value.__traceback__ is not None and level == "error":
                 line["exc_info"] = value
+        handled = None if self._handling is None else self._handling.message
+        if handled is not None and threading.get_ident() == self._thread:  # replay: as above
+            line.setdefault("conversation", handled.conversation.hex())
         try:
             getattr(self._logger, level)(event, **line)
         except (OSError, ValueError):  # a closed terminal or a full disk must not stop a node

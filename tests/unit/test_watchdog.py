@@ -38,6 +38,7 @@ def test_a_handler_that_blocks_the_loop_is_named_with_its_stack_while_it_blocks(
     assert isinstance(fact, HandlerBlocksLoop)
     assert (fact.address, fact.message, fact.id) == ("billing/ORD-1", "shop.BillOrder", message.id.hex())
     assert "block_until" in fact.stack
+    assert fact.conversation == message.conversation.hex()
 
 
 def test_a_handler_that_gives_way_is_not_named_however_often_it_runs() -> None:

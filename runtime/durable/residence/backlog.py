@@ -213,7 +213,7 @@ class BacklogReader:
 
     def park(self, row: MailRow, reason: str) -> None:
         """Make a dead letter of a row that no turn can take."""
-        fact = self._kind.parked(address_of(*row.address), "?", row.id, row.attempts, reason)
+        fact = self._kind.parked(address_of(*row.address), "?", row.id, row.attempts, reason, row.conversation)
 
         def decided(verdict: Verdict | StoreError) -> None:
             if verdict is Verdict.COMMITTED:

@@ -30,6 +30,7 @@ class ActorNeedsHelp(Fact):
     level: ClassVar[str] = "error"
     address: str
     reason: str
+    conversation: str
 
 
 class Outlet(Protocol):
@@ -80,4 +81,5 @@ class Release:
         outlet.tell_watchers(row)
         draft.kind.report(draft.facts)
         if draft.alarm:
-            draft.kind.ports.report(ActorNeedsHelp(address_of(*draft.address), draft.alarm))
+            where = address_of(*draft.address)
+            draft.kind.ports.report(ActorNeedsHelp(where, draft.alarm, row.conversation.hex()))

@@ -46,6 +46,7 @@ class HandlerFailed(Fact):
     attempts: int
     retry_in_s: float
     error: str
+    conversation: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,7 @@ class MessagePutOff(Fact):
     id: str
     again_in_s: float
     error: str
+    conversation: str
 
 
 def retry_later(draft: Draft, envelope: Envelope, error: str, failed: int) -> None:
@@ -73,7 +75,8 @@ def retry_later(draft: Draft, envelope: Envelope, error: str, failed: int) -> No
         draft.blocked_until_s = due_at_s
     where = address_of(*draft.address)
     kind.ports.failpoint(Failpoint.RETRY_PLANNED)
-    kind.ports.report(HandlerFailed(where, envelope.type, envelope.id.hex(), failed, round(delay_s, 3), error))
+    id, conversation, pause_s = envelope.id.hex(), envelope.conversation.hex(), round(delay_s, 3)
+    kind.ports.report(HandlerFailed(where, envelope.type, id, failed, pause_s, error, conversation))
 
 
 def put_off(draft: Draft, envelope: Envelope, error: str, failed: int) -> bool:
@@ -112,7 +115,7 @@ def give_up(draft: Draft, envelope: Envelope, error: str, attempts: int, stack: 
         sends.tell_client(error)
     where = address_of(*draft.address)
     draft.kind.ports.failpoint(Failpoint.MESSAGE_PARKED)
-    draft.facts.append(draft.kind.parked(where, envelope.type, envelope.id, attempts, error))
+    draft.facts.append(draft.kind.parked(where, envelope.type, envelope.id, attempts, error, envelope.conversation))
 
 
 def leave_to_others(draft: Draft, envelope: Envelope, error: str, attempts: int) -> bool:
@@ -129,5 +132,6 @@ def leave_to_others(draft: Draft, envelope: Envelope, error: str, attempts: int)
     draft.reschedule(MailRow.of(envelope, draft.shard, attempts=attempts, due_at_s=due_at_s))
     draft.blocked_until_s = due_at_s
     where = address_of(*draft.address)
-    draft.kind.ports.report(MessagePutOff(where, envelope.type, envelope.id.hex(), round(pause_s, 3), error))
+    id, conversation = envelope.id.hex(), envelope.conversation.hex()
+    draft.kind.ports.report(MessagePutOff(where, envelope.type, id, round(pause_s, 3), error, conversation))
     return True
