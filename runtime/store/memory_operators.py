@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from runtime.envelope import Address
 from runtime.ports import Clock
+from runtime.store.conversation_pages import ConversationSize, HandledFilter, HandledPlace
 from runtime.store.memory_members import MemoryMembers
 from runtime.store.parked import ParkedPlace
 from runtime.store.records import ActorRow, HistoryRow, MailRow
@@ -29,6 +30,28 @@ class MemoryOperators(MemoryMembers):
         self._mail: dict[_Slice, dict[_Slot, MailRow]] = {}
         self._posted: dict[tuple[bytes, bytes], None] = {}  # Mail that clients have posted and that waits.
         self._history: dict[bytes, dict[bytes, HistoryRow]] = {}  # by conversation, then id
+
+    async def handled_in(
+        self,
+        conversation: bytes,
+        wanted: HandledFilter,
+        *,
+        limit: int,
+        after: HandledPlace | None = None,
+        newest_first: bool = False,
+    ) -> list[HistoryRow]:
+        places = {HandledPlace.of(row): row for row in self._history.get(conversation, {}).values() if wanted.fits(row)}
+        found = sorted(places, reverse=newest_first)
+        return [places[place] for place in found if after is None or _is_behind(place, after, newest_first)][:limit]
+
+    async def mail_in(self, conversation: bytes, *, limit: int, after: MailRow | None = None) -> list[MailRow]:
+        rows = [row for row in self._all_mail() if row.conversation == conversation]
+        return sorted((row for row in rows if after is None or _age(row) > _age(after)), key=_age)[:limit]
+
+    async def conversation_size(self, conversation: bytes) -> ConversationSize:
+        parked = [bool(row.parked) for row in self._all_mail() if row.conversation == conversation]
+        handled = len(self._history.get(conversation, {}))
+        return ConversationSize(handled, parked.count(False), parked.count(True))
 
     async def handled_of(
         self, wanted: Sequence[tuple[str, str]], *, limit: int, after: tuple[bytes, bytes]
@@ -107,3 +130,11 @@ class MemoryOperators(MemoryMembers):
 
 def _slot(row: MailRow) -> tuple[str, int, str, bytes]:
     return row.kind, row.shard, row.key, row.id
+
+
+def _age(row: MailRow) -> tuple[float, int, bytes, str, str, int]:
+    return row.sent_at_s, row.sequence, row.id, row.kind, row.key, row.shard
+
+
+def _is_behind(place: HandledPlace, after: HandledPlace, newest_first: bool) -> bool:
+    return place < after if newest_first else place > after

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from runtime.adapters import system_ports
 from runtime.ports import Cancellable, Ports
+from runtime.store.conversation_pages import HandledFilter, HandledPlace
 from runtime.store.lived import Lived
 from runtime.store.memory import MemoryStore
 from runtime.store.parked import ParkedPlace
@@ -126,6 +127,16 @@ filters = st.builds(
 )
 
 
+handled_filters = st.builds(
+    HandledFilter,
+    kind=st.sampled_from(["", "", *KINDS]),
+    key=st.sampled_from(["", *KEYS]),
+    type=st.sampled_from(["", "", "Pay", "trip.Pay", "ay"]),
+    error=st.sampled_from(["", "", "REASON"]),
+    only_errors=st.booleans(),
+)
+
+
 @st.composite
 def transitions(draw: st.DrawFn) -> Transition:
     kind, key, shard = draw(kinds), draw(keys), draw(shards)
@@ -204,6 +215,8 @@ def reads(draw: st.DrawFn) -> Operation:
     wanted, order = draw(filters), draw(st.sampled_from(SummaryOrder))
     place = draw(st.none() | st.builds(SummaryPlace, INSTANTS, kinds, keys))
     due = draw(st.none() | st.builds(TimedPlace, INSTANTS, kinds, keys))
+    done = draw(st.none() | st.builds(HandledPlace, INSTANTS, st.builds(id_of, NUMBERS)))
+    handled, is_newest = draw(handled_filters), draw(st.booleans())
     choices: list[Operation] = [
         lambda s: s.load([(kind, key), ("sales", "a")]),
         lambda s: s.handled([(conversation, id)]),
@@ -213,7 +226,10 @@ def reads(draw: st.DrawFn) -> Operation:
         lambda s: s.due(kind, some, before_s=due_s, limit=limit),
         lambda s: s.conversation(conversation),
         lambda s: s.handled_of([(kind, "trip.Pay"), ("sales", "other")], limit=limit, after=(conversation, id)),
+        lambda s: s.handled_in(conversation, handled, limit=limit, after=done, newest_first=is_newest),
         lambda s: s.mail_of_conversation(conversation),
+        lambda s: s.mail_in(conversation, limit=limit, after=last),
+        lambda s: s.conversation_size(conversation),
         lambda s: s.dead_letters(limit=limit, after=None if last is None else ParkedPlace.of(last)),
         lambda s: s.actors_with_key(key),
         lambda s: s.mail_with_key(key),

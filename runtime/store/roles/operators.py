@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from runtime.envelope import Address
+from runtime.store.conversation_pages import ConversationSize, HandledFilter, HandledPlace
 from runtime.store.definitions import DefinitionRow
 from runtime.store.parked import ParkedPlace
 from runtime.store.records import ActorRow, Busy, HistoryRow, MailRow
@@ -20,6 +21,29 @@ __all__ = ["OperatorStore"]
 class OperatorStore(TurnStore, ViewStore, Protocol):
     async def busy(self) -> list[Busy]:
         """What nodes have told that they are busy with, whether or not it still counts, by node and incarnation."""
+        ...
+
+    async def handled_in(
+        self,
+        conversation: bytes,
+        wanted: HandledFilter,
+        *,
+        limit: int,
+        after: HandledPlace | None = None,
+        newest_first: bool = False,
+    ) -> list[HistoryRow]:
+        """What was handled in a conversation and fits, by (handled_at_s, id), from behind the place `after` on.
+
+        With `newest_first` the other way round.
+        """
+        ...
+
+    async def mail_in(self, conversation: bytes, *, limit: int, after: MailRow | None = None) -> list[MailRow]:
+        """Mail of a conversation, parked and delayed included, by (sent_at_s, sequence, id, kind, key, shard)."""
+        ...
+
+    async def conversation_size(self, conversation: bytes) -> ConversationSize:
+        """How many messages of a conversation were handled, wait, and are dead letters. Reads no message."""
         ...
 
     async def handled_of(

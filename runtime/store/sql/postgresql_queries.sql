@@ -144,6 +144,38 @@ select {history} from history where conversation = $1 order by handled_at_s, id;
 -- name: mail_of_conversation
 select {mail} from mail where conversation = $1 order by sent_at_s, sequence, id, kind, key, shard;
 
+-- name: handled_in
+-- One pass over the conversation. An index on its instants would cost every commit.
+select {history} from history
+where conversation = $1 and (handled_at_s, id) > ($8, $9)
+  and ($2 = '' or ((kind = $2 or starts_with(sender, $2 || '/')) and $3 = '')
+    or (kind = $2 and key = $3) or ($3 <> '' and sender = $4))
+  and ($5 = '' or type = $5 or right(type, length($5) + 1) = '.' || $5)
+  and ($6 = '' or strpos(lower(error), lower($6)) > 0) and (not $7 or error <> '')
+order by handled_at_s, id limit $10;
+
+-- name: handled_in_newest_first
+select {history} from history
+where conversation = $1 and (handled_at_s, id) < ($8, $9)
+  and ($2 = '' or ((kind = $2 or starts_with(sender, $2 || '/')) and $3 = '')
+    or (kind = $2 and key = $3) or ($3 <> '' and sender = $4))
+  and ($5 = '' or type = $5 or right(type, length($5) + 1) = '.' || $5)
+  and ($6 = '' or strpos(lower(error), lower($6)) > 0) and (not $7 or error <> '')
+order by handled_at_s desc, id desc limit $10;
+
+-- name: conversation_size
+select (select count(*) from history where conversation = $1),
+  count(*) filter (where parked = ''), count(*) filter (where parked <> '')
+from mail where conversation = $1;
+
+-- name: mail_in
+select {mail} from mail where conversation = $1 order by sent_at_s, sequence, id, kind, key, shard limit $2;
+
+-- name: mail_in_after
+select {mail} from mail
+where conversation = $1 and (sent_at_s, sequence, id, kind, key, shard) > ($3, $4, $5, $6, $7, $8)
+order by sent_at_s, sequence, id, kind, key, shard limit $2;
+
 -- name: dead_letters
 select {mail} from mail where parked <> '' and (id, kind, key, shard) > ($1, $2, $3, $4)
 order by id, kind, key, shard limit $5;

@@ -162,6 +162,12 @@ select {history} from history where conversation = ? order by handled_at_s, id;
 -- name: mail_of_conversation
 select {mail} from mail where conversation = ? order by sent_at_s, sequence, id, kind, key, shard;
 
+-- name: mail_in
+select {mail} from mail
+where conversation = :conversation and (:is_first or (sent_at_s, sequence, id, kind, key, shard)
+  > (:after_sent_at_s, :after_sequence, :after_id, :after_kind, :after_key, :after_shard))
+order by sent_at_s, sequence, id, kind, key, shard limit :limit;
+
 -- name: dead_letters
 select {mail} from mail where parked <> '' and (id, kind, key, shard) > (?, ?, ?, ?)
 order by id, kind, key, shard limit ?;

@@ -9,8 +9,10 @@ from typing import TypeVar
 import apsw
 
 from runtime.envelope import Address
+from runtime.store.conversation_pages import ConversationSize, HandledFilter, HandledPlace
 from runtime.store.parked import ParkedPlace
 from runtime.store.records import ActorRow, HistoryRow, MailRow
+from runtime.store.sqlite.conversation_pages import read_conversation_size, read_handled_in
 from runtime.store.sqlite.members import SqliteMembers
 from runtime.store.sqlite.rows import actor_row, history_row
 from runtime.store.sqlite.statements import LOAD_ACTORS
@@ -26,6 +28,39 @@ T = TypeVar("T")
 
 
 class SqliteOperators(SqliteMembers):
+    async def handled_in(
+        self,
+        conversation: bytes,
+        wanted: HandledFilter,
+        *,
+        limit: int,
+        after: HandledPlace | None = None,
+        newest_first: bool = False,
+    ) -> list[HistoryRow]:
+        def read(connection: apsw.Connection) -> list[HistoryRow]:
+            return read_handled_in(
+                connection, conversation, wanted, limit=limit, after=after, newest_first=newest_first
+            )
+
+        return await self._reader.patiently(read)
+
+    async def mail_in(self, conversation: bytes, *, limit: int, after: MailRow | None = None) -> list[MailRow]:
+        parameters = {
+            "conversation": conversation,
+            "limit": limit,
+            "is_first": after is None,
+            "after_sent_at_s": None if after is None else after.sent_at_s,
+            "after_sequence": None if after is None else after.sequence,
+            "after_id": None if after is None else after.id,
+            "after_kind": None if after is None else after.kind,
+            "after_key": None if after is None else after.key,
+            "after_shard": None if after is None else after.shard,
+        }
+        return await self._rows(MailRow, "mail_in", parameters)
+
+    async def conversation_size(self, conversation: bytes) -> ConversationSize:
+        return await self._reader.patiently(lambda connection: read_conversation_size(connection, conversation))
+
     async def handled_of(
         self, wanted: Sequence[tuple[str, str]], *, limit: int, after: tuple[bytes, bytes]
     ) -> list[HistoryRow]:

@@ -45,15 +45,13 @@ def history_row(
 ) -> HistoryRow:
     """A message that was handled. `given` are other fields of the row."""
     fields: dict[str, Any] = {"kind": "billing", "shard": SHARD, "revision": 1, "handled_at_s": 200.0, "node": "one@1"}
+    fields |= {"type": "trip.Pay", "sender": "sales/a", "error": "" if outcome is Outcome.HANDLED else "a reason"}
     return HistoryRow(
         conversation=id_of(conversation),
         id=id_of(number),
         key=key,
         outcome=outcome,
         attempts=1,
-        error="" if outcome is Outcome.HANDLED else "a reason",
-        type="trip.Pay",
-        sender="sales/a",
         cause=id_of(conversation),
         sent_at_s=100.0,
         caused=b"caused %d" % number,

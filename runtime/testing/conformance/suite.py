@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from runtime.testing.conformance.batches import BatchConformance
 from runtime.testing.conformance.busy import BusyConformance
+from runtime.testing.conformance.conversations import ConversationConformance
 from runtime.testing.conformance.definitions import DefinitionConformance
 from runtime.testing.conformance.kind_names import KindNameConformance
 from runtime.testing.conformance.mail import MailConformance
@@ -38,6 +39,7 @@ class StoreConformance(
     MembershipConformance,
     BusyConformance,
     OperatorConformance,
+    ConversationConformance,
     SummaryConformance,
     DefinitionConformance,
     KindNameConformance,
