@@ -40,7 +40,7 @@ from runtime.saga.summary import summary_of
 from runtime.store.records import ActorRow, Expected, NodeRow, Transition
 from runtime.store.sqlite import SqliteStore
 
-__all__ = ["main", "open_saga"]
+__all__ = ["fill_store", "main", "open_saga"]
 
 _KIND = OrderProcess.kind
 _SHARDS = 16
@@ -68,7 +68,7 @@ def main(finished: int, open_: int, as_json: bool) -> None:
 async def measure(folder: Path, finished: int, open_: int) -> dict[str, Any]:
     path = folder / "amends.db"
     figures: dict[str, Any] = {"finished": finished, "open": open_}
-    await _fill(path, finished, open_)
+    await fill_store(path, finished, open_)
     figures["bytes_per_saga"] = path.stat().st_size // (finished + open_)
     figures.update(await _as_operator(path))
     figures["restart_to_first_progress_s"] = await _restart(folder, path)
@@ -78,7 +78,8 @@ async def measure(folder: Path, finished: int, open_: int) -> dict[str, Any]:
 # --- the store ---
 
 
-async def _fill(path: Path, finished: int, open_: int) -> None:
+async def fill_store(path: Path, finished: int, open_: int) -> None:
+    """So many sagas in a new store, and a node with a lease that owns all their shards."""
     store = SqliteStore(path, system_ports())
     await store.open()
     rows = _rows(finished, open_, time.time())

@@ -24,7 +24,18 @@ from runtime.protos import durable_pb2
 from runtime.store.port import OperatorStore
 from runtime.store.records import HistoryRow, MailRow
 
-__all__ = ["CLIENT", "Conversation", "MessageStatus", "TracedMessage", "conversation_of", "read_conversation"]
+__all__ = [
+    "CLIENT",
+    "Conversation",
+    "MessageStatus",
+    "TracedMessage",
+    "by_cause",
+    "conversation_of",
+    "elsewhere_message",
+    "handled_message",
+    "read_conversation",
+    "waiting_message",
+]
 
 CLIENT = "client"
 """How a sender is called that is no actor."""
@@ -121,16 +132,17 @@ async def read_conversation(store: OperatorStore, id: bytes) -> Conversation:
 def conversation_of(id: bytes, history: Iterable[HistoryRow], mail: Iterable[MailRow]) -> Conversation:
     """Put together what was handled, what waits, and what was sent but is in neither."""
     rows = list(history)
-    found: dict[bytes, TracedMessage] = {row.id: _waiting(row) for row in mail}
-    found.update((row.id, _handled(row)) for row in rows)
+    found: dict[bytes, TracedMessage] = {row.id: waiting_message(row) for row in mail}
+    found.update((row.id, handled_message(row)) for row in rows)
     for row in rows:
         for caused in readable_came_of(row).caused:
             if caused.id not in found:
-                found[caused.id] = _elsewhere(row, caused)
-    return Conversation(id, tuple(_by_cause(found)))
+                found[caused.id] = elsewhere_message(row, caused)
+    return Conversation(id, tuple(by_cause(found)))
 
 
-def _handled(row: HistoryRow) -> TracedMessage:
+def handled_message(row: HistoryRow) -> TracedMessage:
+    """What a row of history tells."""
     unheard = tuple(readable_came_of(row).unheard)
     deaf = f"nobody listens: {', '.join(name.rpartition('.')[2] for name in unheard)}" if unheard else ""
     return TracedMessage(
@@ -150,7 +162,8 @@ def _handled(row: HistoryRow) -> TracedMessage:
     )
 
 
-def _waiting(row: MailRow) -> TracedMessage:
+def waiting_message(row: MailRow) -> TracedMessage:
+    """What a row of mail tells, whether or not its envelope can be read."""
     envelope = _readable(row)
     status = MessageStatus.PARKED if row.parked else MessageStatus.RETRYING if row.attempts else MessageStatus.WAITING
     return TracedMessage(
@@ -169,7 +182,8 @@ def _waiting(row: MailRow) -> TracedMessage:
     )
 
 
-def _elsewhere(sender: HistoryRow, caused: durable_pb2.Caused) -> TracedMessage:
+def elsewhere_message(sender: HistoryRow, caused: durable_pb2.Caused) -> TracedMessage:
+    """A message that is in no row of its own: its sender's row alone tells of it."""
     return TracedMessage(
         id=caused.id,
         cause=sender.id,
@@ -194,7 +208,7 @@ def _readable(row: MailRow) -> Envelope | None:
         return None
 
 
-def _by_cause(found: Mapping[bytes, TracedMessage]) -> Iterator[TracedMessage]:
+def by_cause(found: Mapping[bytes, TracedMessage]) -> Iterator[TracedMessage]:
     """Earliest first among those whose cause has been told: clocks of two nodes may disagree, causes cannot.
 
     A heap of those that are ready, so that ties are settled the same way on each run.

@@ -1,45 +1,130 @@
-"""A conversation as a table, a message a row: who sent what to whom, and what became of it."""
+"""A conversation as a table, a message a row: who sent what to whom, and what became of it. It is read by the page."""
 
 from __future__ import annotations
 
-from runtime.observe.conversation import read_conversation
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from runtime.errors import InvalidMessage
+from runtime.observe.conversation import TracedMessage
+from runtime.operate.conversation_page import MessagePage, WantedMessages, conversation_page, place_before
 from runtime.operate.dead_letters import NotFound
 from runtime.page.desk import PageDesk
 from runtime.page.links import PageAddress, conversation_link, link
 from runtime.page.screen import ROWS_MAX, Screen
+from runtime.store.port import OperatorStore
 
-__all__ = ["messages"]
+__all__ = ["conversation_id", "messages", "wanted_messages"]
 
 _DIGITS = 32
+_GAP_S = 60.0
+"""A pause from here on is told, as it stands between two rows that follow each other."""
+_FIELDS = ("actor", "type", "error", "only", "order")
+_ONLY, _ORDERS = ("", "errors", "open"), ("", "newest")
+
+
+@dataclass(frozen=True, slots=True)
+class MessageRow:
+    """One message of the page. `gap_s` is 0 where it followed soon on the row above."""
+
+    message: TracedMessage
+    number: int  # on this page
+    cause: str  # the address at which its cause is shown; empty for a client's
+    cause_number: int  # on this page, else 0
+    gap_s: float
+    sent_away: tuple[TracedMessage, ...]
 
 
 async def messages(desk: PageDesk, target: PageAddress) -> Screen:
     """Raises NotFound for an id without a message, InvalidMessage for a page that is none, and StoreError."""
-    id, first = _id_of(target.path[1] if len(target.path) == 2 else ""), target.integer("from")
+    id, wanted = conversation_id(target), wanted_messages(target.query)
     async with desk.view() as store:
-        found = await read_conversation(store, id)
-    if not found.messages:
+        after = await _place(store, id, target.query)
+        page = await conversation_page(store, id, wanted, limit=ROWS_MAX, after=after)
+    if not page.size.total:
         raise NotFound(f"the store has no message of the conversation {id.hex()}; it may be older than the retention")
-    here, total = conversation_link(id), len(found.messages)
-    rows = found.messages[first : first + ROWS_MAX]
+    here, chosen = conversation_link(id), {name: target.query.get(name, "") for name in _FIELDS}
     values = {
-        "conversation": found,
-        "rows": rows,
-        "numbers": {message.id: number for number, message in enumerate(found.messages, 1)},
-        "first": first,
-        "total": total,
-        "before": link(here, {"from": max(0, first - ROWS_MAX)}) if first else "",
-        "next": link(here, {"from": first + ROWS_MAX}) if first + ROWS_MAX < total else "",
-        "open": len(found.open),
+        "rows": rows_of(page, id),
+        "size": page.size,
+        "here": here,
+        "filter": chosen,
+        "is_filtered": any(chosen[name] for name in _FIELDS if name != "order"),
+        "open_link": link(here, {"only": "open"}),
+        "first": link(here, chosen) if after else "",
+        "next": link(here, {**chosen, "after": page.next}) if page.next else "",
     }
-    return Screen("conversation", f"Conversation {id.hex()}", ("messages",), values=values)
+    return Screen("conversation", f"Conversation {id.hex()}", ("messages",), ("filter",), values)
 
 
-def _id_of(text: str) -> bytes:
-    try:
-        id = bytes.fromhex(text) if len(text) == _DIGITS else b""
-    except ValueError:
-        id = b""
+def wanted_messages(query: Mapping[str, str]) -> WantedMessages:
+    """The filter that an address says. Raises InvalidMessage."""
+    only, order = query.get("only", ""), query.get("order", "")
+    for name, value, known in (("only", only, _ONLY), ("order", order, _ORDERS)):
+        if value not in known:
+            raise InvalidMessage(f"{name}={value!r} means nothing here; there is {' and '.join(filter(None, known))}")
+    return WantedMessages(
+        actor=query.get("actor", ""),
+        type=query.get("type", ""),
+        error=query.get("error", ""),
+        only_errors=only == "errors",
+        only_open=only == "open",
+        newest_first=order == "newest",
+    )
+
+
+def rows_of(page: MessagePage, id: bytes) -> list[MessageRow]:
+    """The rows of a page, each with the way to its cause."""
+    numbers = {message.id: number for number, message in enumerate(page.messages, 1)}
+    gaps = _gaps(page.messages)
+    return [
+        MessageRow(
+            message=message,
+            number=number,
+            cause=_cause_link(message, id, numbers),
+            cause_number=numbers.get(message.cause, 0),
+            gap_s=gap_s,
+            sent_away=page.sent_away.get(message.id, ()),
+        )
+        for (number, message), gap_s in zip(enumerate(page.messages, 1), gaps, strict=True)
+    ]
+
+
+def _cause_link(message: TracedMessage, id: bytes, numbers: Mapping[bytes, int]) -> str:
+    if message.cause in numbers:
+        return f"#m{message.cause.hex()}"
+    return f"{link(conversation_link(id), {'at': message.cause.hex()})}#m{message.cause.hex()}" if message.cause else ""
+
+
+def _gaps(found: Sequence[TracedMessage]) -> list[float]:
+    """The pauses before each message, in seconds; 0 for those that are short."""
+    at = [message.at_s for message in found]
+    pauses = [0.0, *(abs(later - earlier) for earlier, later in pairwise(at))]
+    return [pause if pause >= _GAP_S else 0.0 for pause in pauses[: len(at)]]
+
+
+async def _place(store: OperatorStore, id: bytes, query: Mapping[str, str]) -> str:
+    """Where the page begins. Raises InvalidMessage for an `at` that is no message that was handled here."""
+    if not (text := query.get("at", "")):
+        return query.get("after", "")
+    (row,) = await store.handled([(id, _bytes_of(text))])
+    if row is None:
+        raise InvalidMessage(f"this conversation has handled no message {text!r}; it may have begun in another one")
+    return place_before(row)
+
+
+def conversation_id(target: PageAddress) -> bytes:
+    """The conversation that an address names. Raises NotFound."""
+    text = target.path[1] if len(target.path) > 1 else ""
+    id = _bytes_of(text)
     if not id:
         raise NotFound(f"{text!r} is no conversation: one is named by {_DIGITS} hexadecimal digits")
     return id
+
+
+def _bytes_of(text: str) -> bytes:
+    try:
+        return bytes.fromhex(text) if len(text) == _DIGITS else b""
+    except ValueError:
+        return b""
