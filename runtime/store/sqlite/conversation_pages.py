@@ -62,7 +62,8 @@ def read_handled_in(
 
 
 def read_conversation_size(connection: apsw.Connection, conversation: bytes) -> ConversationSize:
-    return ConversationSize(*connection.execute(_SIZE, {"id": conversation}).fetchone())
+    handled, waiting, parked = connection.execute(_SIZE, {"id": conversation}).get
+    return ConversationSize(handled, waiting, parked)
 
 
 @cache
