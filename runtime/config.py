@@ -16,7 +16,6 @@ import socket
 import tomllib
 from collections.abc import Mapping
 from dataclasses import Field, dataclass, fields
-from ipaddress import ip_address
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
@@ -25,15 +24,23 @@ from runtime.durations import shown
 from runtime.errors import InvalidSettings
 from runtime.setting import DAY_S, Count, Names, OneOf, Seconds, Text, rule_of, setting
 from runtime.store_url import without_password, without_passwords
+from runtime.text_rules import (
+    advertised,
+    header_name,
+    listen_or_nowhere,
+    parse_listen,
+    plain_name,
+    some_path,
+    store_url,
+    wrong_reach,
+)
 
 __all__ = [
     "CONFIG_FILE",
     "ENV_PREFIX",
     "SETTINGS",
     "Settings",
-    "check_reach",
     "load_settings",
-    "parse_listen",
     "settings_of",
     "strange_variables",
     "wrong_renewal",
@@ -51,32 +58,6 @@ _SHOWN_MAX = 80  # characters of a wrong value
 _ARGUMENT = "argument"  # the source of what a program says
 
 
-def parse_listen(text: str) -> tuple[str, int]:
-    """`HOST:PORT` as a pair; an IPv6 host stands in brackets, which stay. Raises ValueError."""
-    host, colon, port = text.rpartition(":")
-    if not colon or not host or not (port.isascii() and port.isdigit()) or int(port) > 65_535:
-        raise ValueError("must be HOST:PORT with a port from 0 (any free one) to 65535, such as 127.0.0.1:7650")
-    if ":" in host and not (host.startswith("[") and host.endswith("]")):
-        raise ValueError("must have brackets around an IPv6 host, such as [::1]:7650")
-    return host, int(port)
-
-
-def check_reach(listen: str, *, anywhere: bool) -> None:
-    """Raises ValueError for what is no HOST:PORT, or for one beyond this machine, unless `anywhere` allows that."""
-    host, _ = parse_listen(listen)
-    if anywhere or host.lower() == "localhost":
-        return
-    try:
-        is_own = ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        is_own = False
-    if not is_own:
-        raise ValueError(
-            "must be an address of the loopback, such as 127.0.0.1:7660, since the admin service asks nobody who he "
-            "is; admin_reach=any (--anywhere on the command line) allows others: let nobody but operators reach it"
-        )
-
-
 def wrong_renewal(renew_s: float, lease_s: float) -> str:
     """Why no node can keep a lease of `lease_s` by renewing it every `renew_s`; empty when it can."""
     if 0 < renew_s <= lease_s / 3 * (1 + 1e-9):  # a third as written: 0.1 of 0.3
@@ -87,34 +68,6 @@ def wrong_renewal(renew_s: float, lease_s: float) -> str:
     )
 
 
-def _advertise(text: str) -> None:
-    """Empty for the address listened on; else one that others can dial."""
-    if not text:
-        return
-    host, port = parse_listen(text)
-    if port == 0:
-        raise ValueError("must name the port that others dial; 0 is none")
-    if host in ("0.0.0.0", "[::]"):
-        raise ValueError("must name a host that others can dial; this one means all of a machine's own")
-
-
-def _listen_or_nowhere(text: str) -> None:
-    """Empty for nowhere."""
-    if text:
-        parse_listen(text)
-
-
-def _store(text: str) -> None:
-    scheme, separator, _ = text.partition(":")
-    if not separator or not scheme.isidentifier():
-        raise ValueError("must be a URL of a store, such as sqlite:///amends.db")
-
-
-def _name(text: str) -> None:
-    if len(text) > 200 or any(char in "/#@" or not char.isprintable() for char in text):
-        raise ValueError("must be up to 200 printable characters without / # @")
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """What one node is told. Durations are seconds, or timedeltas where a program makes it; sizes are bytes.
@@ -123,10 +76,10 @@ class Settings:
     """
 
     services: tuple[str, ...] = setting((), Names())  # empty: all of the catalogue
-    store: str = setting("sqlite:///amends.db", Text(_store), secret=True)  # may hold a password: see shown_store
+    store: str = setting("sqlite:///amends.db", Text(store_url), secret=True)  # may hold a password: see shown_store
     listen: str = setting("127.0.0.1:7650", Text(parse_listen))  # one port for clients, operators and peers
-    advertise: str = setting("", Text(_advertise))  # what others dial instead, behind NAT or a proxy
-    name: str = setting("", Text(_name))  # empty: derived, see node_name
+    advertise: str = setting("", Text(advertised))  # what others dial instead, behind NAT or a proxy
+    name: str = setting("", Text(plain_name))  # empty: derived, see node_name
 
     lease_s: float = setting(1.5, Seconds())  # a node that did not renew for so long is taken over
     renew_s: float = setting(0.4, Seconds())
@@ -150,12 +103,14 @@ class Settings:
     activations_max: int = setting(5000, Count())
 
     admin_listen: str = setting(
-        "", Text(_listen_or_nowhere)
+        "", Text(listen_or_nowhere)
     )  # where operators' programs call AdminService; empty: nowhere
     admin_acts: Literal["deny", "allow"] = setting("deny", OneOf(("deny", "allow")))  # whether they may act
     admin_reach: Literal["loopback", "any"] = setting("loopback", OneOf(("loopback", "any")))  # of admin_listen
+    admin_operators: str = setting("", Text(some_path))  # a file of who may call AdminService; empty: it asks nobody
+    admin_proxy_header: str = setting("", Text(header_name))  # by which a proxy on this machine names who calls
 
-    monitor_listen: str = setting("", Text(_listen_or_nowhere))  # /livez, /readyz and /metrics by HTTP; empty: nowhere
+    monitor_listen: str = setting("", Text(listen_or_nowhere))  # /livez, /readyz and /metrics by HTTP; empty: nowhere
 
     log_format: Literal["auto", "console", "json"] = setting("auto", OneOf(("auto", "console", "json")))
     log_level: Literal["debug", "info", "warning", "error"] = setting(
@@ -210,21 +165,15 @@ def _checked(values: Mapping[str, Any], origin: Mapping[str, str]) -> dict[str, 
         if why := wrong_renewal(**pair):
             told = [f"{name}: {origin.get(name, _ARGUMENT if name in read else 'default')}" for name in pair]
             wrong.append(f"settings do not fit together: {why} ({', '.join(told)})")
-        if (listen := read.get("admin_listen")) and (why := _wrong_reach(listen, read.get("admin_reach"))):
+        if read.get("admin_proxy_header") and not read.get("admin_operators"):
+            source = origin.get("admin_proxy_header", _ARGUMENT)
+            wrong.append(f"setting admin_proxy_header ({source}) needs admin_operators, the file of who may call")
+        if (listen := read.get("admin_listen")) and (why := wrong_reach(listen, read.get("admin_reach"))):
             source = origin.get("admin_listen", _ARGUMENT)
             wrong.append(f"setting admin_listen={_shown(listen)} ({source}) is wrong: {why}")
     if wrong:
         raise InvalidSettings("\n".join(wrong))
     return read
-
-
-def _wrong_reach(listen: str, reach: object) -> str:
-    """Why the admin service does not listen there; empty when it may."""
-    try:
-        check_reach(listen, anywhere=reach == "any")
-    except ValueError as error:
-        return str(error)
-    return ""
 
 
 def load_settings(flags: Mapping[str, Any] | None = None, *, config: str | Path | None = None) -> Settings:

@@ -32,6 +32,7 @@ from runtime.admin.serve_command import serve
 from runtime.admin.session import NEEDS_A_PERSON, Session
 from runtime.admin.showing import show
 from runtime.admin.timer_commands import list_timers
+from runtime.admin.token_command import token
 from runtime.config import ENV_PREFIX, SETTINGS
 from runtime.observe.console import run
 from runtime.observe.conversation import Conversation, read_conversation
@@ -111,6 +112,7 @@ admin.add_command(definitions)
 admin.add_command(check)
 admin.add_command(saga_history)
 admin.add_command(serve)
+admin.add_command(token)
 admin.add_command(pauses)
 admin.add_command(list_timers)
 

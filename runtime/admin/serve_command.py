@@ -13,6 +13,7 @@ from runtime.admin.session import Session, load_contracts
 from runtime.errors import AmendsError
 from runtime.gateway.desk.known import RepairDesk
 from runtime.gateway.desk.server import DeskServer
+from runtime.gateway.operators.authenticator import Authenticator
 from runtime.observe.logging import open_log
 from runtime.project import FILE, TABLE, read_project
 from runtime.saga.catalogue import Catalogue
@@ -34,6 +35,12 @@ _GRACE_S = 5.0
     help="An address of the loopback. Port 0 takes any free one.",
 )
 @click.option("--anywhere", is_flag=True, help="Allow other addresses; whoever reaches one may do what is offered.")
+@click.option(
+    "--operators",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Let only those call who are in this file; `token` makes their entries.",
+)
+@click.option("--proxy-header", metavar="NAME", help="By which a proxy on this machine names who calls.")
 @click.option("--allow-acts", is_flag=True, help="Also offer the methods that change something.")
 @click.option(
     "--catalogue",
@@ -47,12 +54,16 @@ def serve(
     url: str | None,
     listen: str,
     anywhere: bool,
+    operators: Path | None,
+    proxy_header: str | None,
     allow_acts: bool,
     catalogue: str | None,
     as_json: bool,
 ) -> None:
     """Serve amends.AdminService over a store, until a signal ends it. Callers may only read, unless --allow-acts."""
     session.url = url or session.url
+    if proxy_header and operators is None:
+        raise click.UsageError("--proxy-header needs --operators FILE: who is not in the file is nobody")
     found = _catalogue(catalogue)
     log = open_log(clock=session.ports.clock, node="admin")
     ports = replace(session.ports, report=log.report)
@@ -62,7 +73,8 @@ def serve(
         desk = (
             RepairDesk.of(store, found, clock) if found else RepairDesk(store, load_contracts(session.contracts), clock)
         )
-        server = DeskServer(desk, listen, ports, allow_acts=allow_acts, anywhere=anywhere)
+        asked = Authenticator(operators, ports, proxy_header=proxy_header or "") if operators else None
+        server = DeskServer(desk, listen, ports, allow_acts=allow_acts, anywhere=anywhere, authenticator=asked)
         await server.start()
         _say(server.address, allow_acts=allow_acts, as_json=as_json)
         try:

@@ -26,6 +26,7 @@ from runtime.errors import (
     StoreReplaced,
     StoreUnavailable,
 )
+from runtime.gateway.operators.authenticator import CannotTell, NotKnown
 from runtime.operate.act_refused import ActRefused
 from runtime.operate.dead_letters import NotAwaited, NotFound, NotParked, StillNeeded
 from runtime.operate.repair_runs import RunMoved
@@ -57,6 +58,8 @@ _CODES: tuple[tuple[type[AmendsError], grpc.StatusCode], ...] = (
     (CannotJoin, grpc.StatusCode.FAILED_PRECONDITION),
     (NotFound, grpc.StatusCode.NOT_FOUND),
     (NotAllowed, grpc.StatusCode.PERMISSION_DENIED),
+    (NotKnown, grpc.StatusCode.UNAUTHENTICATED),
+    (CannotTell, grpc.StatusCode.UNAVAILABLE),
     # What is asked for does not fit what has become of it meanwhile: look again first.
     (ActRefused, grpc.StatusCode.FAILED_PRECONDITION),
     (NotParked, grpc.StatusCode.FAILED_PRECONDITION),

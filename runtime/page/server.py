@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from runtime.config import check_reach, parse_listen
 from runtime.errors import InvalidSettings
 from runtime.gateway.http_server import HttpServer
 from runtime.page.app import PageApp
 from runtime.page.desk import PageDesk
 from runtime.ports import Ports
+from runtime.text_rules import check_reach, parse_listen
 
 __all__ = ["PageServer"]
 

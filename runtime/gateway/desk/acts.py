@@ -12,7 +12,9 @@ from runtime.errors import InvalidMessage
 from runtime.gateway.desk.answers import refusal_of, run_answer
 from runtime.gateway.desk.histories import Histories
 from runtime.gateway.desk.known import RepairDesk
+from runtime.gateway.desk.rights import Callers
 from runtime.gateway.interceptors import Context, time_left_s
+from runtime.gateway.operators.authenticator import acts_as
 from runtime.operate import dead_letters
 from runtime.operate.act_refused import ActRefused
 from runtime.operate.dead_letters import NotFound, ParkedMail
@@ -39,12 +41,14 @@ _CHANGES_BYTES_MAX = 4_500  # of a refusal, beside its text; gRPC's clients take
 
 
 class DeskActs(admin_pb2_grpc.AdminServiceServicer):
-    def __init__(self, desk: RepairDesk) -> None:
+    def __init__(self, desk: RepairDesk, callers: Callers) -> None:
         self.desk = desk
+        self.callers = callers
         self.histories = Histories(desk)
 
     async def Act(self, request: pb.ActRequest, context: Context) -> pb.ActResponse:  # noqa: N802 - named by admin.proto
         act, saga = request.act, parse_address(request.saga)
+        act.who = self._who(context, act.who)
         check_said(act)
         if not act.HasField("expected_revision"):
             raise InvalidMessage(
@@ -57,6 +61,10 @@ class DeskActs(admin_pb2_grpc.AdminServiceServicer):
             await self._tell_refusal(context, request, result.refusal)
             raise ActRefused(saga, act, result.refusal)
         return pb.ActResponse(saga=request.saga, handled=result is not None, text="" if result is None else result.text)
+
+    def _who(self, context: Context, said: str) -> str:
+        """In whose name something is done. Raises InvalidMessage for somebody else's."""
+        return acts_as(self.callers.operator(context), said)
 
     async def _tell_refusal(self, context: Context, request: pb.ActRequest, reason: str) -> None:
         record = await self._record_of(parse_address(request.saga))
@@ -75,19 +83,21 @@ class DeskActs(admin_pb2_grpc.AdminServiceServicer):
             return SagaRecord(revision=row.revision if row is not None else 0)
 
     async def ReplayDeadLetter(self, request: pb.DeadLetterActRequest, context: Context) -> pb.DeadLetterActResponse:  # noqa: N802 - named by admin.proto
-        return await self._act_on_letter(request, replay_letter)
+        return await self._act_on_letter(request, context, replay_letter)
 
     async def DiscardDeadLetter(self, request: pb.DeadLetterActRequest, context: Context) -> pb.DeadLetterActResponse:  # noqa: N802 - named by admin.proto
-        return await self._act_on_letter(request, discard_letter)
+        return await self._act_on_letter(request, context, discard_letter)
 
     async def _act_on_letter(
         self,
         request: pb.DeadLetterActRequest,
+        context: Context,
         act_on: Callable[[OperatorStore, str, dead_letters.Act], Awaitable[ParkedMail]],
     ) -> pb.DeadLetterActResponse:
-        if wrong := unsaid(request.who, request.reason):
+        who = self._who(context, request.who)
+        if wrong := unsaid(who, request.reason):
             raise InvalidMessage(wrong)
-        act = dead_letters.Act(request.who, self.desk.clock.now_s(), request.reason, request.force)
+        act = dead_letters.Act(who, self.desk.clock.now_s(), request.reason, request.force)
         letter = await act_on(self.desk.store, request.id, act)
         return pb.DeadLetterActResponse(id=letter.row.id.hex(), to=address_of(*letter.row.address))
 
@@ -96,6 +106,7 @@ class DeskActs(admin_pb2_grpc.AdminServiceServicer):
             raise InvalidMessage("a batch expects each saga at the revision it has now: leave expected_revision out")
         if not 0 <= request.limit <= ITEMS_MAX:
             raise InvalidMessage(f"limit is {request.limit}: say a number from 1 to {ITEMS_MAX}, or none for {_ITEMS}")
+        request.act.who = self._who(context, request.act.who)
         desk, wanted = self.desk, wanted_of(request.query)
         now_s, limit = desk.clock.now_s(), request.limit or _ITEMS
         return run_answer(await begin(desk.store, request.name, request.act, wanted, limit=limit, now_s=now_s))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runtime.config import Settings
@@ -51,11 +52,14 @@ def _server(settings: Settings, store: OperatorStore, catalogue: Catalogue, port
     """
     from runtime.gateway.desk.known import RepairDesk
     from runtime.gateway.desk.server import DeskServer
+    from runtime.gateway.operators.authenticator import Authenticator
 
+    operators, header = settings.admin_operators, settings.admin_proxy_header
     return DeskServer(
         RepairDesk.of(store, catalogue, ports.clock),
         settings.admin_listen,
         ports,
         allow_acts=settings.admin_acts == "allow",
         anywhere=settings.admin_reach == "any",
+        authenticator=Authenticator(Path(operators), ports, proxy_header=header) if operators else None,
     )

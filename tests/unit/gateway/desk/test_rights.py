@@ -10,7 +10,6 @@ import pytest
 from google.protobuf.message_factory import GetMessageClass
 
 from runtime.adapters import system_ports
-from runtime.config import check_reach
 from runtime.contracts import Contracts
 from runtime.errors import InvalidSettings
 from runtime.gateway.desk.known import RepairDesk
@@ -18,6 +17,7 @@ from runtime.gateway.desk.rights import RIGHTS, SERVICE, Right, is_granted
 from runtime.gateway.desk.server import DeskServer
 from runtime.protos import admin_pb2
 from runtime.store.memory import MemoryStore
+from runtime.text_rules import check_reach
 from tests.unit.gateway.desk.serving import serving
 
 METHODS = {one.name: one for one in admin_pb2.DESCRIPTOR.services_by_name["AdminService"].methods}
