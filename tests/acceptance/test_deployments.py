@@ -20,7 +20,7 @@ from runtime.testing.processes.port import reserved_port
 from tests.acceptance.deployments import DEPLOY, ROOT, Launch, compose, kubernetes, lay_out, systemd
 from tests.acceptance.paths import BACK_ORDERED
 from tests.acceptance.shop import NODE, SERVICES, NodeShop
-from tests.acceptance.test_held_nodes import COMMAND, Operator, mail, put
+from tests.acceptance.test_held_nodes import COMMAND, Repairer, mail, put
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -180,7 +180,7 @@ async def test_the_health_command_tells_a_node_that_drains(tmp_path: Path) -> No
     async with Harness(command=COMMAND, directory=tmp_path, settings={"drain_s": 30}) as harness:
         node = await harness.start("one")
         await put(harness, mail(1, "WAITS", "wait"))
-        await Operator(harness).until("WAITS", "has been running on node one for ")
+        await Repairer(harness).until("WAITS", "has been running on node one for ")
         os.kill(node.pid, signal.SIGTERM)
         await harness.eventually(
             lambda: any(one["event"] == "node was told to stop" for one in node.log_records()),

@@ -45,7 +45,7 @@ async def put(harness: Harness, *rows: MailRow) -> None:
     assert await harness.store.commit([Transition(mail=rows)]) == [Verdict.COMMITTED]
 
 
-class Operator:
+class Repairer:
     """Who looks at the store, and at nothing else."""
 
     def __init__(self, harness: Harness) -> None:
@@ -73,7 +73,7 @@ class Operator:
 
 async def test_a_handler_that_waits_or_blocks_is_named_until_it_ends_and_after_its_node_is_dead(tmp_path: Path) -> None:
     async with Harness(command=COMMAND, directory=tmp_path) as harness:
-        operator = Operator(harness)
+        operator = Repairer(harness)
         node = await harness.start("two")
         await put(harness, mail(1, "WAITS", "wait"), mail(2, "WAITS"))
         said = await operator.until("WAITS", f"its handler {HANDLER} has been running on node two for ")
@@ -104,7 +104,7 @@ async def test_each_node_that_one_handler_blocks_is_named_though_its_lease_is_lo
     tmp_path: Path,
 ) -> None:
     async with Harness(command=COMMAND, directory=tmp_path) as harness:
-        operator = Operator(harness)
+        operator = Repairer(harness)
         for name in ("one", "two"):
             await harness.start(name)
         await put(harness, mail(1, "BLOCKS", "block"))
