@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import getpass
 import json
+from contextlib import suppress
 from dataclasses import replace
 
 import click
 from click.core import ParameterSource
 
-from runtime.admin.known_types import known_types
+from runtime.admin.known_types import known_catalogue, types_of
 from runtime.admin.session import Session
 from runtime.observe.logging import open_log
-from runtime.page.desk import PageDesk, view_of
+from runtime.page.desk import PageDesk, acting_on, view_of
 from runtime.page.server import PageServer
+from runtime.project import FILE, TABLE
 from runtime.store_url import without_password
 
 __all__ = ["page"]
@@ -52,23 +55,41 @@ _GRACE_S = 5.0
     help="Module of messages, or package of such, to show states with.  [default: those of the project's catalogue, "
     "else protos]",
 )
+@click.option(
+    "--catalogue",
+    default="",
+    metavar="MODULE:NAME",
+    help=f"Whose definitions tell what an act would do.  [default: catalogue of [{TABLE}] in {FILE}]",
+)
+@click.option("--read-only", is_flag=True, help="Offer no acts.")
 @click.option("--json", "as_json", is_flag=True, help="Say the address as one line of JSON.")
 @click.pass_context
-def page(ctx: click.Context, store: str, listen: str, contracts: tuple[str, ...], as_json: bool) -> None:
+def page(
+    ctx: click.Context,
+    store: str,
+    listen: str,
+    contracts: tuple[str, ...],
+    catalogue: str,
+    read_only: bool,
+    as_json: bool,
+) -> None:
     """Serve the operator's page until a signal ends it: how all sagas stand, and what can be done about each.
 
-    It only reads, and works while nodes run and when none does. It asks nobody who he is: so it is offered on the
-    loopback alone.
+    It works while nodes run and when none does. It asks nobody who he is: so it is offered on the loopback alone.
     """
     said = ctx.get_parameter_source("contracts") is not ParameterSource.DEFAULT
     session = Session(url=store, contracts=contracts, contracts_are_said=said)
 
     def ready(url: str) -> None:
-        click.echo(json.dumps({"url": url}) if as_json else f"the page is at {url} (read-only; Ctrl-C ends it)")
+        how = "read-only; " if read_only else ""
+        told = {"url": url, "acts": not read_only}
+        click.echo(json.dumps(told) if as_json else f"the page is at {url} ({how}Ctrl-C ends it)")
 
     async def serve() -> None:
         ports = replace(session.ports, report=open_log(clock=session.ports.clock, node="page").report)
-        desk = PageDesk(view_of(store, ports), known_types(session), without_password(store))
+        known = known_catalogue(catalogue)
+        acting = None if read_only else acting_on(store, ports, known, _login())
+        desk = PageDesk(view_of(store, ports), types_of(session, known), without_password(store), acting)
         server = PageServer(desk, listen, ports)
         async with desk.view() as view:  # whether it can be read is told now, and not by the first screen
             await view.cluster()
@@ -80,3 +101,10 @@ def page(ctx: click.Context, store: str, listen: str, contracts: tuple[str, ...]
             await server.close(_GRACE_S)
 
     session.run_alone(serve())
+
+
+def _login() -> str:
+    """Empty where the system knows no name: then each form asks for one."""
+    with suppress(OSError, KeyError):
+        return getpass.getuser()
+    return ""

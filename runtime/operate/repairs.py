@@ -36,6 +36,7 @@ __all__ = [
     "post_and_wait",
     "record_of",
     "result_of",
+    "wait_for",
 ]
 
 _NAME_CHARS_MAX = 4_000  # of a path, which may have a key in it
@@ -142,7 +143,11 @@ async def post_and_wait(
     store: OperatorStore, saga: Address, act: RepairSaga, clock: Clock, wait_s: float
 ) -> Result | None:
     """Post the act, and wait for what comes of it. None if nobody has handled it in time. Raises as `post`."""
-    posted = await post(store, saga, act, clock.now_s())
+    return await wait_for(store, await post(store, saga, act, clock.now_s()), clock, wait_s)
+
+
+async def wait_for(store: OperatorStore, posted: Posted, clock: Clock, wait_s: float) -> Result | None:
+    """What comes of an act that was posted; None if nobody has handled it in time. Raises as `result_of`."""
     until_s = clock.monotonic_s() + wait_s
     while True:
         result = await result_of(store, posted)

@@ -1,10 +1,15 @@
-"""The operator's page: what a store tells, for people with a browser. It only reads, and needs no node.
+"""The operator's page: what a store tells, and what can be done about it, for people with a browser. It needs no node.
 
     a browser ──GET──▶ app.py ──▶ screens.py ──▶ overview, saga_list, actor, messages, search ──▶ operate, observe
         ▲                                              │ values
         │                                  templates/*.html, drawn by drawing.py
         └──"these parts changed"── live.py, one reader for all who look
 
+    a browser ──POST──▶ app.py ──▶ posting.py ──▶ acts/ ──▶ operate ──303──▶ the screen that tells what happened
+
+guard.py      which requests are answered at all
+forms.py      a form that has come: its fields, or why it is refused
+seal.py       whether this process has drawn it
 server.py     listens, and ends when it is told to
 desk.py       what the screens read from: a view of the store for each reading
 rail.py       the steps of a saga as pairs of do and undo

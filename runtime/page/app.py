@@ -14,13 +14,16 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from runtime.errors import AmendsError, InvalidMessage, Overloaded
+from runtime.errors import AmendsError, InvalidMessage, MessageTooLarge, Overloaded
+from runtime.operate.act_refused import ActRefused
 from runtime.operate.dead_letters import NotFound
 from runtime.page.desk import PageDesk
 from runtime.page.drawing import Drawing, marks_of
+from runtime.page.forms import FormRefused
 from runtime.page.guard import Guard
 from runtime.page.links import read_address
 from runtime.page.live import LiveReader, ScreenFailed
+from runtime.page.posting import take_form
 from runtime.page.screen import Screen
 from runtime.page.screens import read_screen
 from runtime.ports import Ports
@@ -36,13 +39,14 @@ class PageApp:
     def __init__(self, desk: PageDesk, ports: Ports) -> None:
         self._desk = desk
         self._ports = ports
-        self._drawing = Drawing(desk.name)
+        self._drawing = Drawing(desk.name, acts=desk.acting is not None)
         self.reader = LiveReader(self._marks, ports)
         self.asgi = Starlette(
             routes=[
                 Route("/livez", _livez),
                 Route("/live", self._live),
                 Mount("/static", StaticFiles(directory=STATIC)),
+                Route("/do/{what}", self._form, methods=["POST"]),
                 Route("/{rest:path}", self._screen),
             ],
             middleware=[Middleware(Guard), Middleware(_AsSent)],
@@ -55,6 +59,13 @@ class PageApp:
         if screen.elsewhere:
             return RedirectResponse(screen.elsewhere, 303)
         return self._drawn(screen, here)
+
+    async def _form(self, request: Request) -> Response:
+        """An act is answered by the address of what came of it, so that nothing is sent again when that is reloaded."""
+        screen = await take_form(self._desk, request)
+        if screen.elsewhere:
+            return RedirectResponse(screen.elsewhere, 303)
+        return self._drawn(screen, "/")
 
     async def _live(self, request: Request) -> Response:
         address = request.query_params.get("of", "")
@@ -84,8 +95,15 @@ class PageApp:
     async def _failed(self, request: Request, error: Exception) -> Response:
         if isinstance(error, NotFound):
             return self._told(404, "There is nothing here", str(error))
+        if isinstance(error, MessageTooLarge):
+            return self._told(413, "This is too much at once", str(error))
         if isinstance(error, InvalidMessage):
-            return self._told(400, "This address means nothing", str(error))
+            is_form = request.method == "POST"
+            return self._told(400, "Nothing was done" if is_form else "This address means nothing", str(error))
+        if isinstance(error, FormRefused):
+            return self._told(403, "Nothing was done", str(error))
+        if isinstance(error, ActRefused):
+            return self._told(409, "Refused: nothing was done", str(error))
         if isinstance(error, Overloaded):
             return PlainTextResponse(f"{error}\n", 503)
         return self._told(503, "The store cannot be read now", str(error))

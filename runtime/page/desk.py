@@ -1,4 +1,5 @@
 """What the screens read from: a view of the store that is opened for each reading, and the types to read states with.
+What forms act by: a store that is opened for each act alike.
 
 Nothing stays open in between. So a page at which nobody looks costs the store nothing, a store that went away is found
 again as soon as it is back, and nobody is shown a file that was replaced.
@@ -11,11 +12,27 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 
 from runtime.contracts import Contracts
-from runtime.ports import Ports
+from runtime.page.forms import FormRefused
+from runtime.page.seal import FormSeal
+from runtime.ports import Clock, Ports
+from runtime.saga.behaviour import SagaBehaviour
+from runtime.saga.catalogue import Catalogue
+from runtime.saga.definition import Definition
 from runtime.store.open import open_store
 from runtime.store.port import OperatorStore
 
-__all__ = ["PageDesk", "view_of"]
+__all__ = ["Acting", "PageDesk", "acting_on", "view_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Acting:
+    """What a page needs that also acts."""
+
+    store: Callable[[], AbstractAsyncContextManager[OperatorStore]]  # to write to
+    definitions: tuple[Definition, ...]  # of this build, by which acts are previewed; empty without a catalogue
+    who: str  # acts if the form says nobody else
+    seal: FormSeal
+    clock: Clock
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,18 +42,38 @@ class PageDesk:
     view: Callable[[], AbstractAsyncContextManager[OperatorStore]]
     contracts: Contracts
     name: str
+    acting: Acting | None = None  # a page without it only reads
+
+    def must_act(self) -> Acting:
+        """Raises FormRefused on a page that only reads."""
+        if self.acting is None:
+            raise FormRefused(
+                "this page only reads: it was started with --read-only. Act by the command line, or start it without"
+            )
+        return self.acting
+
+
+def acting_on(url: str, ports: Ports, catalogue: Catalogue | None, who: str) -> Acting:
+    """Acts on the store of this URL, and previews what the sagas of the catalogue would do."""
+    known = catalogue.behaviours if catalogue is not None else ()
+    definitions = tuple(one.definition for one in known if isinstance(one, SagaBehaviour))
+    key = ports.ids.new_id() + ports.ids.new_id()
+    return Acting(_opening(url, ports, view=False), definitions, who, FormSeal(key), ports.clock)
 
 
 def view_of(url: str, ports: Ports) -> Callable[[], AbstractAsyncContextManager[OperatorStore]]:
     """Opens the store of this URL for one reading. Entering raises StoreError, and InvalidSettings for a wrong URL."""
+    return _opening(url, ports, view=True)
 
+
+def _opening(url: str, ports: Ports, *, view: bool) -> Callable[[], AbstractAsyncContextManager[OperatorStore]]:
     @asynccontextmanager
-    async def view() -> AsyncIterator[OperatorStore]:
-        store = open_store(url, ports, create=False, view=True)
+    async def opened() -> AsyncIterator[OperatorStore]:
+        store = open_store(url, ports, create=False, view=view)
         try:
             await store.open()
             yield store
         finally:
             await store.close()
 
-    return view
+    return opened

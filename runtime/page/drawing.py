@@ -20,8 +20,9 @@ _MARK_BYTES = 6
 class Drawing:
     """Templates, read once; what they are given is escaped unless it is Markup."""
 
-    def __init__(self, store_name: str) -> None:
+    def __init__(self, store_name: str, *, acts: bool = False) -> None:
         self._store_name = store_name
+        self._acts = acts  # whether the page does more than read
         self._templates = Environment(
             loader=PackageLoader("runtime.page"),
             autoescape=True,
@@ -52,6 +53,7 @@ class Drawing:
             still=[Markup(self._part(screen, part)) for part in screen.still],
             marks=links.link("/live", {"of": here, "seen": _spelt(marks_of(live))}) if live else "",
             store_name=self._store_name,
+            acts=self._acts,
             q=screen.values.get("q", ""),
         )
 

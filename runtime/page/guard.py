@@ -1,7 +1,8 @@
-"""What holds for every answer: headers that keep a browser to this page alone, and a refusal of foreign names.
+"""What holds for every answer: headers that keep a browser to this page alone, and a refusal of what is foreign.
 
 A name that some page of the internet has made lead to this machine would let that page read what is here (DNS
-rebinding). So only names of the loopback are answered.
+rebinding). So only names of the loopback are answered. A form of such a page would act in the name of whoever looks at
+it. So a form is only taken from this page itself, as the browser says by `Origin` and `Sec-Fetch-Site`.
 """
 
 from __future__ import annotations
@@ -15,18 +16,19 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 __all__ = ["CONTENT_POLICY", "Guard"]
 
 CONTENT_POLICY = "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+_READING = ("GET", "HEAD")
 _HEADERS = {
     "Content-Security-Policy": CONTENT_POLICY,
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
+    "Referrer-Policy": "same-origin",  # without any, a browser would not say where a form comes from
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 
 
 class Guard:
-    """Around an application. It answers requests for foreign names itself, with 421."""
+    """Around an application. It answers requests for foreign names itself, with 421, and foreign forms with 403."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -43,12 +45,22 @@ class Guard:
                 headers.setdefault("Cache-Control", "no-store")
             await send(message)
 
-        host = Headers(scope=scope).get("host", "")
-        if _is_own(host):
-            await self._app(scope, receive, guarded)
-        else:
+        headers = Headers(scope=scope)
+        host = headers.get("host", "")
+        if not _is_own(host):
             text = f"{host!r} is no name of this machine's loopback; ask for localhost or 127.0.0.1\n"
             await PlainTextResponse(text, 421)(scope, receive, guarded)
+        elif scope["method"] not in _READING and not _is_from_here(headers, f"{scope['scheme']}://{host}"):
+            text = "only forms of this page are taken, sent by a browser that says where they come from\n"
+            await PlainTextResponse(text, 403)(scope, receive, guarded)
+        else:
+            await self._app(scope, receive, guarded)
+
+
+def _is_from_here(headers: Headers, own: str) -> bool:
+    """What it says must be right. Browsers say at least one of both with each form."""
+    site, origin = headers.get("sec-fetch-site"), headers.get("origin")
+    return (site or origin) is not None and site in (None, "same-origin") and origin in (None, own)
 
 
 def _is_own(host: str) -> bool:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from runtime.operate.dead_letters import NotFound
 from runtime.page.actor import actor
+from runtime.page.acts.asking import asking
+from runtime.page.acts.told import with_acts
 from runtime.page.desk import PageDesk
 from runtime.page.links import PageAddress
 from runtime.page.messages import messages
@@ -16,14 +18,16 @@ __all__ = ["read_screen"]
 
 
 async def read_screen(desk: PageDesk, target: PageAddress) -> Screen:
-    """Raises NotFound, InvalidMessage and StoreError, each with the text for people."""
+    """Raises NotFound, InvalidMessage, FormRefused and StoreError, each with the text for people."""
     match target.path:
         case ("",):
             return await overview(desk)
         case ("sagas",):
             return await saga_list(desk, target)
         case ("sagas" | "actors", kind, *_) if kind:
-            return await actor(desk, target)
+            return await with_acts(desk, target, await actor(desk, target))
+        case ("act",):
+            return await asking(desk, target)
         case ("conversations", *_):
             return await messages(desk, target)
         case ("find",):

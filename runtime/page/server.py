@@ -1,4 +1,4 @@
-"""Where the page is reached: an HTTP server on the loopback. It asks nobody who he is, and only reads."""
+"""Where the page is reached: an HTTP server on the loopback. It asks nobody who he is."""
 
 from __future__ import annotations
 

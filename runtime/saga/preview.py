@@ -14,7 +14,7 @@ from google.protobuf.message import Message
 
 from runtime.durable.behaviour import CancelTimer, Outgoing
 from runtime.envelope import address_of
-from runtime.protos.saga_pb2 import RepairAccepted, RepairRefused, RepairSaga, SagaRecord
+from runtime.protos.saga_pb2 import RepairAccepted, RepairRefused, RepairSaga, SagaRecord, TaskRecord
 from runtime.saga import inputs
 from runtime.saga.definition import Definition
 from runtime.saga.interpreter import advance
@@ -51,6 +51,7 @@ class Preview:
     moves: tuple[TaskMove, ...]
     before: str  # status of the instance
     after: str
+    owed: tuple[str, ...] = ()  # paths of the tasks whose undo is owed then, the last done first
 
 
 def preview(
@@ -71,6 +72,7 @@ def preview(
         moves=_moves(record, copy),
         before=_status(record),
         after=_status(copy),
+        owed=tuple(task.path for task in reversed(copy.tasks) if task.status == TaskRecord.OWED),
     )
 
 

@@ -23,9 +23,9 @@ async def page_process(*arguments: str, cwd: Path = ROOT) -> asyncio.subprocess.
 
 
 @asynccontextmanager
-async def page_of(url: str, ends_by: signal.Signals = signal.SIGTERM) -> AsyncIterator[str]:
+async def page_of(url: str, ends_by: signal.Signals = signal.SIGTERM, *arguments: str) -> AsyncIterator[str]:
     """The address of a page over the store. It ends by a signal, without an error."""
-    process = await page_process("--store", url, "--listen", "127.0.0.1:0", "--json")
+    process = await page_process("--store", url, "--listen", "127.0.0.1:0", "--json", *arguments)
     assert process.stdout is not None and process.stderr is not None
     line = await process.stdout.readline()
     assert line, (await process.stderr.read()).decode()

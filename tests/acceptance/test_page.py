@@ -20,6 +20,7 @@ from tests.acceptance.page_process import page_of, page_process
 from tests.acceptance.shop import ROOT
 from tests.unit.gateway.desk.serving import stuck_row
 from tests.unit.operate.rows import fill
+from tests.unit.page.filling import acted, offered, sent
 
 pytestmark = pytest.mark.timeout(200)
 
@@ -71,6 +72,19 @@ async def follow(client: httpx.AsyncClient, began: asyncio.Event) -> str:
     return "ended"
 
 
+async def test_a_page_that_only_reads_takes_no_act(tmp_path: Path) -> None:
+    url = await made(tmp_path)
+    async with page_of(url) as address, httpx.AsyncClient(base_url=address, timeout=30.0) as client:
+        form = await offered(client, "/sagas/order-process/ORD-1", "retry")
+    async with (
+        page_of(url, signal.SIGTERM, "--read-only") as address,
+        httpx.AsyncClient(base_url=address, timeout=30.0, headers={"sec-fetch-site": "same-origin"}) as client,
+    ):
+        assert "This page changes nothing." in (await client.get("/")).text
+        answer = await sent(client, form, reason="x")
+        assert answer.status_code == 403 and "this page only reads" in answer.text
+
+
 @pytest.mark.parametrize("store", THROWAWAY_STORES)
 async def test_the_page_reads_each_kind_of_store(store: str) -> None:
     async with throwaway_store(store, say=print) as url:
@@ -80,6 +94,9 @@ async def test_the_page_reads_each_kind_of_store(store: str) -> None:
                 answer = await client.get(screen)
                 assert answer.status_code == 200, answer.text
                 assert ("1 saga is stuck" if screen == "/" else "order-process/ORD-1") in answer.text
+            client.headers["origin"] = address.rstrip("/")
+            told = await acted(client, "/sagas/order-process/ORD-1", "mark-undone")
+            assert "Not done yet no node has handled it yet" in told.text
             for screen, status in (
                 ("/sagas/a/%00", 404),
                 ("/sagas?key=%00", 200),

@@ -12,11 +12,12 @@ import pytest
 from actors.catalogue import catalogue
 from runtime.adapters import system_ports
 from runtime.page.app import PageApp
-from runtime.page.desk import PageDesk, view_of
+from runtime.page.desk import PageDesk, acting_on, view_of
 from runtime.store.open import open_store
 from runtime.store.port import Store
 
 Browser = httpx.AsyncClient
+OWN = "http://127.0.0.1:7680"
 
 
 class PageStore:
@@ -36,9 +37,20 @@ class PageStore:
         finally:
             await store.close()
 
-    def app(self) -> PageApp:
-        desk = PageDesk(view_of(self.url, self.ports), catalogue().contracts, self.url)
+    def app(self, *, acts: bool = False, knows: bool = True) -> PageApp:
+        """`knows`: the page has the catalogue of the order system."""
+        known = catalogue() if knows else None
+        acting = acting_on(self.url, self.ports, known, "ann") if acts else None
+        desk = PageDesk(view_of(self.url, self.ports), catalogue().contracts, self.url, acting)
         return PageApp(desk, self.ports)
+
+    @asynccontextmanager
+    async def browsing(self, *, acts: bool = True, knows: bool = True) -> AsyncIterator[Browser]:
+        """A browser at a page of its own, that acts; its forms come from that page."""
+        transport = httpx.ASGITransport(self.app(acts=acts, knows=knows).asgi)
+        own = {"origin": OWN, "sec-fetch-site": "same-origin"}
+        async with httpx.AsyncClient(transport=transport, base_url=OWN, headers=own) as client:
+            yield client
 
 
 @pytest.fixture

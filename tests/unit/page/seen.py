@@ -32,6 +32,11 @@ class SeenPage(HTMLParser):
         return dict(self._links)
 
     @property
+    def all_links(self) -> list[tuple[str, str]]:
+        """Each by its words, in the order of the page."""
+        return list(self._links)
+
+    @property
     def rows(self) -> int:
         return sum(tag == "tr" for tag, _ in self.tags)
 

@@ -13,7 +13,7 @@ from tests.unit.page.seen import SeenPage
 async def test_every_answer_keeps_the_browser_to_this_page(browser: Browser, address: str) -> None:
     headers = (await browser.get(address)).headers
     assert headers["content-security-policy"] == CONTENT_POLICY
-    assert (headers["x-content-type-options"], headers["referrer-policy"]) == ("nosniff", "no-referrer")
+    assert (headers["x-content-type-options"], headers["referrer-policy"]) == ("nosniff", "same-origin")
 
 
 def test_the_policy_allows_no_script_or_style_within_a_page() -> None:
@@ -40,4 +40,27 @@ async def test_a_name_of_the_loopback_is_answered(browser: Browser, host: str) -
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH"])
 async def test_nothing_but_reading_is_offered(browser: Browser, method: str) -> None:
-    assert (await browser.request(method, "/sagas/order-process/ORD-1")).status_code == 405
+    own = {"origin": "http://127.0.0.1:7680"}
+    assert (await browser.request(method, "/sagas/order-process/ORD-1", headers=own)).status_code == 405
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"origin": "http://evil.example"},
+        {"origin": "null"},
+        {"origin": "http://127.0.0.1:7681"},
+        {"origin": "https://127.0.0.1:7680"},
+        {"sec-fetch-site": "cross-site"},
+        {"sec-fetch-site": "same-site"},
+        {"sec-fetch-site": "none"},
+        {"origin": "http://127.0.0.1:7680", "sec-fetch-site": "cross-site"},
+        {"origin": "http://evil.example", "sec-fetch-site": "same-origin"},
+    ],
+)
+async def test_a_form_of_another_page_is_refused_before_anything_reads_it(
+    browser: Browser, headers: dict[str, str]
+) -> None:
+    answer = await browser.post("/do/act", headers=headers, data={"saga": "order-process/ORD-1"})
+    assert answer.status_code == 403 and "only forms of this page" in answer.text
