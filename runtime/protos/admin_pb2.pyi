@@ -7,6 +7,7 @@ same functions. Fields are named as in the JSON of the command line.
 
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
+from google.protobuf import field_mask_pb2 as _field_mask_pb2
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
 from runtime.protos import saga_pb2 as _saga_pb2
@@ -77,22 +78,28 @@ class ListSagasRequest(_message.Message):
     QUERY_FIELD_NUMBER: _builtins.int
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    READ_MASK_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
     """up to 1000; 0: 100"""
     page_token: _builtins.str
     """from the page before, of the same query"""
     @_builtins.property
     def query(self) -> Global___SagaQuery: ...
+    @_builtins.property
+    def read_mask(self) -> _field_mask_pb2.FieldMask:
+        """which fields of a saga are told; empty: all"""
+
     def __init__(
         self,
         *,
         query: Global___SagaQuery | None = ...,
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
+        read_mask: _field_mask_pb2.FieldMask | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["query", b"query"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["query", b"query", "read_mask", b"read_mask"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token", "query", b"query"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token", "query", b"query", "read_mask", b"read_mask"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -170,16 +177,22 @@ class ExplainSagaRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     SAGA_FIELD_NUMBER: _builtins.int
+    READ_MASK_FIELD_NUMBER: _builtins.int
     saga: _builtins.str
     """KIND/KEY"""
+    @_builtins.property
+    def read_mask(self) -> _field_mask_pb2.FieldMask:
+        """which fields of the answer are told; empty: all"""
+
     def __init__(
         self,
         *,
         saga: _builtins.str = ...,
+        read_mask: _field_mask_pb2.FieldMask | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["read_mask", b"read_mask"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["saga", b"saga"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["read_mask", b"read_mask", "saga", b"saga"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -547,21 +560,27 @@ class GetHistoryRequest(_message.Message):
     SAGA_FIELD_NUMBER: _builtins.int
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    READ_MASK_FIELD_NUMBER: _builtins.int
     saga: _builtins.str
     """KIND/KEY"""
     page_size: _builtins.int
     """up to 1000 entries; 0: 100"""
     page_token: _builtins.str
+    @_builtins.property
+    def read_mask(self) -> _field_mask_pb2.FieldMask:
+        """which fields of an entry are told; empty: all"""
+
     def __init__(
         self,
         *,
         saga: _builtins.str = ...,
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
+        read_mask: _field_mask_pb2.FieldMask | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["read_mask", b"read_mask"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token", "saga", b"saga"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token", "read_mask", b"read_mask", "saga", b"saga"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -995,6 +1014,324 @@ class ChangedTask(_message.Message):
 Global___ChangedTask: _TypeAlias = ChangedTask  # noqa: Y015
 
 @_typing.final
+class WatchSagasRequest(_message.Message):
+    """--- what changes, and what is long: streams ---
+
+    The instances that fit, those without progress for longest first. Nothing is told of those behind the first `limit`.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    QUERY_FIELD_NUMBER: _builtins.int
+    LIMIT_FIELD_NUMBER: _builtins.int
+    READ_MASK_FIELD_NUMBER: _builtins.int
+    limit: _builtins.int
+    """up to 1000; 0: 100"""
+    @_builtins.property
+    def query(self) -> Global___SagaQuery: ...
+    @_builtins.property
+    def read_mask(self) -> _field_mask_pb2.FieldMask:
+        """which fields of a saga are told; empty: all"""
+
+    def __init__(
+        self,
+        *,
+        query: Global___SagaQuery | None = ...,
+        limit: _builtins.int = ...,
+        read_mask: _field_mask_pb2.FieldMask | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["query", b"query", "read_mask", b"read_mask"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["limit", b"limit", "query", b"query", "read_mask", b"read_mask"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WatchSagasRequest: _TypeAlias = WatchSagasRequest  # noqa: Y015
+
+@_typing.final
+class SagaChange(_message.Message):
+    """First all that fit, then `caught_up`, then each that changes."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SAGA_FIELD_NUMBER: _builtins.int
+    GONE_FIELD_NUMBER: _builtins.int
+    CAUGHT_UP_FIELD_NUMBER: _builtins.int
+    gone: _builtins.str
+    """KIND/KEY: it is no longer among them"""
+    caught_up: _builtins.bool
+    """all that fitted when the watch began have been told"""
+    @_builtins.property
+    def saga(self) -> Global___SagaSummary:
+        """it fits, and is new here or has changed"""
+
+    def __init__(
+        self,
+        *,
+        saga: Global___SagaSummary | None = ...,
+        gone: _builtins.str = ...,
+        caught_up: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["caught_up", b"caught_up", "change", b"change", "gone", b"gone", "saga", b"saga"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["caught_up", b"caught_up", "change", b"change", "gone", b"gone", "saga", b"saga"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_change: _TypeAlias = _typing.Literal["saga", "gone", "caught_up"]  # noqa: Y015
+    _WhichOneofArgType_change: _TypeAlias = _typing.Literal["change", b"change"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_change) -> _WhichOneofReturnType_change | None: ...
+
+Global___SagaChange: _TypeAlias = SagaChange  # noqa: Y015
+
+@_typing.final
+class GetConversationRequest(_message.Message):
+    """Which messages of a conversation are meant. What is empty asks for nothing."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    ACTOR_FIELD_NUMBER: _builtins.int
+    TYPE_FIELD_NUMBER: _builtins.int
+    ERROR_FIELD_NUMBER: _builtins.int
+    ONLY_ERRORS_FIELD_NUMBER: _builtins.int
+    ONLY_OPEN_FIELD_NUMBER: _builtins.int
+    NEWEST_FIRST_FIELD_NUMBER: _builtins.int
+    READ_MASK_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    """in hexadecimal digits"""
+    actor: _builtins.str
+    """KIND/KEY, or KIND: it got the message, or sent it"""
+    type: _builtins.str
+    """the full name, or its last part"""
+    error: _builtins.str
+    """part of the error"""
+    only_errors: _builtins.bool
+    only_open: _builtins.bool
+    """what waits, is to be retried, or is parked"""
+    newest_first: _builtins.bool
+    @_builtins.property
+    def read_mask(self) -> _field_mask_pb2.FieldMask:
+        """which fields of a message are told; empty: all"""
+
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        actor: _builtins.str = ...,
+        type: _builtins.str = ...,
+        error: _builtins.str = ...,
+        only_errors: _builtins.bool = ...,
+        only_open: _builtins.bool = ...,
+        newest_first: _builtins.bool = ...,
+        read_mask: _field_mask_pb2.FieldMask | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["read_mask", b"read_mask"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "error", b"error", "id", b"id", "newest_first", b"newest_first", "only_errors", b"only_errors", "only_open", b"only_open", "read_mask", b"read_mask", "type", b"type"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetConversationRequest: _TypeAlias = GetConversationRequest  # noqa: Y015
+
+@_typing.final
+class ConversationMessage(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    CAUSE_FIELD_NUMBER: _builtins.int
+    FROM_FIELD_NUMBER: _builtins.int
+    TO_FIELD_NUMBER: _builtins.int
+    TYPE_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
+    SENT_AT_S_FIELD_NUMBER: _builtins.int
+    HANDLED_AT_S_FIELD_NUMBER: _builtins.int
+    DUE_AT_S_FIELD_NUMBER: _builtins.int
+    ATTEMPTS_FIELD_NUMBER: _builtins.int
+    NODE_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
+    UNHEARD_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    cause: _builtins.str
+    """id of the message whose handling sent it; empty for a client's"""
+    to: _builtins.str
+    type: _builtins.str
+    status: _builtins.str
+    sent_at_s: _builtins.float
+    handled_at_s: _builtins.float
+    due_at_s: _builtins.float
+    attempts: _builtins.int
+    node: _builtins.str
+    note: _builtins.str
+    @_builtins.property
+    def unheard(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """types of events that came of it, and that nobody listens to"""
+
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        cause: _builtins.str = ...,
+        to: _builtins.str = ...,
+        type: _builtins.str = ...,
+        status: _builtins.str = ...,
+        sent_at_s: _builtins.float | None = ...,
+        handled_at_s: _builtins.float | None = ...,
+        due_at_s: _builtins.float | None = ...,
+        attempts: _builtins.int = ...,
+        node: _builtins.str = ...,
+        note: _builtins.str = ...,
+        unheard: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_due_at_s", b"_due_at_s", "_handled_at_s", b"_handled_at_s", "_sent_at_s", b"_sent_at_s", "due_at_s", b"due_at_s", "handled_at_s", b"handled_at_s", "sent_at_s", b"sent_at_s"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_due_at_s", b"_due_at_s", "_handled_at_s", b"_handled_at_s", "_sent_at_s", b"_sent_at_s", "attempts", b"attempts", "cause", b"cause", "due_at_s", b"due_at_s", "from", b"from", "handled_at_s", b"handled_at_s", "id", b"id", "node", b"node", "note", b"note", "sent_at_s", b"sent_at_s", "status", b"status", "to", b"to", "type", b"type", "unheard", b"unheard"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__due_at_s: _TypeAlias = _typing.Literal["due_at_s"]  # noqa: Y015
+    _WhichOneofArgType__due_at_s: _TypeAlias = _typing.Literal["_due_at_s", b"_due_at_s"]  # noqa: Y015
+    _WhichOneofReturnType__handled_at_s: _TypeAlias = _typing.Literal["handled_at_s"]  # noqa: Y015
+    _WhichOneofArgType__handled_at_s: _TypeAlias = _typing.Literal["_handled_at_s", b"_handled_at_s"]  # noqa: Y015
+    _WhichOneofReturnType__sent_at_s: _TypeAlias = _typing.Literal["sent_at_s"]  # noqa: Y015
+    _WhichOneofArgType__sent_at_s: _TypeAlias = _typing.Literal["_sent_at_s", b"_sent_at_s"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__due_at_s) -> _WhichOneofReturnType__due_at_s | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__handled_at_s) -> _WhichOneofReturnType__handled_at_s | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__sent_at_s) -> _WhichOneofReturnType__sent_at_s | None: ...
+
+Global___ConversationMessage: _TypeAlias = ConversationMessage  # noqa: Y015
+
+@_typing.final
+class ListNodesRequest(_message.Message):
+    """--- the cluster ---"""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListNodesRequest: _TypeAlias = ListNodesRequest  # noqa: Y015
+
+@_typing.final
+class ListNodesResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NODES_FIELD_NUMBER: _builtins.int
+    SHARDS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def nodes(self) -> _containers.RepeatedCompositeFieldContainer[Global___NodeSummary]: ...
+    @_builtins.property
+    def shards(self) -> _containers.RepeatedCompositeFieldContainer[Global___ShardSummary]: ...
+    def __init__(
+        self,
+        *,
+        nodes: _abc.Iterable[Global___NodeSummary] | None = ...,
+        shards: _abc.Iterable[Global___ShardSummary] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["nodes", b"nodes", "shards", b"shards"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListNodesResponse: _TypeAlias = ListNodesResponse  # noqa: Y015
+
+@_typing.final
+class NodeSummary(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    INCARNATION_FIELD_NUMBER: _builtins.int
+    ADDRESS_FIELD_NUMBER: _builtins.int
+    KINDS_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    LEASE_LEFT_S_FIELD_NUMBER: _builtins.int
+    CLOCK_OFF_S_FIELD_NUMBER: _builtins.int
+    CARRIES_FIELD_NUMBER: _builtins.int
+    SHARDS_FIELD_NUMBER: _builtins.int
+    BUSY_FIELD_NUMBER: _builtins.int
+    REFUSES_SINCE_S_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    incarnation: _builtins.str
+    address: _builtins.str
+    version: _builtins.str
+    lease_left_s: _builtins.float
+    """negative once it has expired"""
+    clock_off_s: _builtins.float
+    shards: _builtins.int
+    """how many it owns"""
+    refuses_since_s: _builtins.float
+    """since when it takes no new commands; none while it does"""
+    @_builtins.property
+    def kinds(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def carries(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def busy(self) -> _containers.RepeatedCompositeFieldContainer[Global___RunningHandler]: ...
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        incarnation: _builtins.str = ...,
+        address: _builtins.str = ...,
+        kinds: _abc.Iterable[_builtins.str] | None = ...,
+        version: _builtins.str = ...,
+        lease_left_s: _builtins.float = ...,
+        clock_off_s: _builtins.float = ...,
+        carries: _abc.Iterable[_builtins.str] | None = ...,
+        shards: _builtins.int = ...,
+        busy: _abc.Iterable[Global___RunningHandler] | None = ...,
+        refuses_since_s: _builtins.float | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_refuses_since_s", b"_refuses_since_s", "refuses_since_s", b"refuses_since_s"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_refuses_since_s", b"_refuses_since_s", "address", b"address", "busy", b"busy", "carries", b"carries", "clock_off_s", b"clock_off_s", "incarnation", b"incarnation", "kinds", b"kinds", "lease_left_s", b"lease_left_s", "name", b"name", "refuses_since_s", b"refuses_since_s", "shards", b"shards", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__refuses_since_s: _TypeAlias = _typing.Literal["refuses_since_s"]  # noqa: Y015
+    _WhichOneofArgType__refuses_since_s: _TypeAlias = _typing.Literal["_refuses_since_s", b"_refuses_since_s"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__refuses_since_s) -> _WhichOneofReturnType__refuses_since_s | None: ...
+
+Global___NodeSummary: _TypeAlias = NodeSummary  # noqa: Y015
+
+@_typing.final
+class ShardSummary(_message.Message):
+    """The shards of one kind that one node owns."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KIND_FIELD_NUMBER: _builtins.int
+    OWNER_FIELD_NUMBER: _builtins.int
+    SHARDS_FIELD_NUMBER: _builtins.int
+    ALIVE_FIELD_NUMBER: _builtins.int
+    kind: _builtins.str
+    owner: _builtins.str
+    """empty if nobody's"""
+    alive: _builtins.bool
+    """whether the owner has a lease"""
+    @_builtins.property
+    def shards(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
+    def __init__(
+        self,
+        *,
+        kind: _builtins.str = ...,
+        owner: _builtins.str = ...,
+        shards: _abc.Iterable[_builtins.int] | None = ...,
+        alive: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["alive", b"alive", "kind", b"kind", "owner", b"owner", "shards", b"shards"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ShardSummary: _TypeAlias = ShardSummary  # noqa: Y015
+
+@_typing.final
 class ListDeadLettersRequest(_message.Message):
     """--- dead letters ---"""
 
@@ -1002,18 +1339,24 @@ class ListDeadLettersRequest(_message.Message):
 
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    READ_MASK_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
     """up to 1000; 0: 100"""
     page_token: _builtins.str
+    @_builtins.property
+    def read_mask(self) -> _field_mask_pb2.FieldMask:
+        """which fields of a dead letter are told; empty: all"""
+
     def __init__(
         self,
         *,
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
+        read_mask: _field_mask_pb2.FieldMask | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["read_mask", b"read_mask"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token", "read_mask", b"read_mask"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -59,6 +59,21 @@ class AdminServiceStub:
                 request_serializer=runtime_dot_protos_dot_admin__pb2.ActRequest.SerializeToString,
                 response_deserializer=runtime_dot_protos_dot_admin__pb2.ActResponse.FromString,
                 _registered_method=True)
+        self.WatchSagas = channel.unary_stream(
+                '/amends.AdminService/WatchSagas',
+                request_serializer=runtime_dot_protos_dot_admin__pb2.WatchSagasRequest.SerializeToString,
+                response_deserializer=runtime_dot_protos_dot_admin__pb2.SagaChange.FromString,
+                _registered_method=True)
+        self.GetConversation = channel.unary_stream(
+                '/amends.AdminService/GetConversation',
+                request_serializer=runtime_dot_protos_dot_admin__pb2.GetConversationRequest.SerializeToString,
+                response_deserializer=runtime_dot_protos_dot_admin__pb2.ConversationMessage.FromString,
+                _registered_method=True)
+        self.ListNodes = channel.unary_unary(
+                '/amends.AdminService/ListNodes',
+                request_serializer=runtime_dot_protos_dot_admin__pb2.ListNodesRequest.SerializeToString,
+                response_deserializer=runtime_dot_protos_dot_admin__pb2.ListNodesResponse.FromString,
+                _registered_method=True)
         self.ListDeadLetters = channel.unary_unary(
                 '/amends.AdminService/ListDeadLetters',
                 request_serializer=runtime_dot_protos_dot_admin__pb2.ListDeadLettersRequest.SerializeToString,
@@ -134,6 +149,24 @@ class AdminServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def Act(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def WatchSagas(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetConversation(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListNodes(self, request, context):
         """Missing associated documentation comment in .proto file."""
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -220,6 +253,21 @@ def add_AdminServiceServicer_to_server(servicer, server):
                     servicer.Act,
                     request_deserializer=runtime_dot_protos_dot_admin__pb2.ActRequest.FromString,
                     response_serializer=runtime_dot_protos_dot_admin__pb2.ActResponse.SerializeToString,
+            ),
+            'WatchSagas': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchSagas,
+                    request_deserializer=runtime_dot_protos_dot_admin__pb2.WatchSagasRequest.FromString,
+                    response_serializer=runtime_dot_protos_dot_admin__pb2.SagaChange.SerializeToString,
+            ),
+            'GetConversation': grpc.unary_stream_rpc_method_handler(
+                    servicer.GetConversation,
+                    request_deserializer=runtime_dot_protos_dot_admin__pb2.GetConversationRequest.FromString,
+                    response_serializer=runtime_dot_protos_dot_admin__pb2.ConversationMessage.SerializeToString,
+            ),
+            'ListNodes': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListNodes,
+                    request_deserializer=runtime_dot_protos_dot_admin__pb2.ListNodesRequest.FromString,
+                    response_serializer=runtime_dot_protos_dot_admin__pb2.ListNodesResponse.SerializeToString,
             ),
             'ListDeadLetters': grpc.unary_unary_rpc_method_handler(
                     servicer.ListDeadLetters,
@@ -402,6 +450,87 @@ class AdminService:
             '/amends.AdminService/Act',
             runtime_dot_protos_dot_admin__pb2.ActRequest.SerializeToString,
             runtime_dot_protos_dot_admin__pb2.ActResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchSagas(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/amends.AdminService/WatchSagas',
+            runtime_dot_protos_dot_admin__pb2.WatchSagasRequest.SerializeToString,
+            runtime_dot_protos_dot_admin__pb2.SagaChange.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetConversation(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/amends.AdminService/GetConversation',
+            runtime_dot_protos_dot_admin__pb2.GetConversationRequest.SerializeToString,
+            runtime_dot_protos_dot_admin__pb2.ConversationMessage.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListNodes(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/amends.AdminService/ListNodes',
+            runtime_dot_protos_dot_admin__pb2.ListNodesRequest.SerializeToString,
+            runtime_dot_protos_dot_admin__pb2.ListNodesResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -38,6 +38,9 @@ class AdminServiceStub:
     GetHistory: _grpc.UnaryUnaryMultiCallable[_admin_pb2.GetHistoryRequest, _admin_pb2.GetHistoryResponse]
     PreviewAct: _grpc.UnaryUnaryMultiCallable[_admin_pb2.PreviewActRequest, _admin_pb2.PreviewActResponse]
     Act: _grpc.UnaryUnaryMultiCallable[_admin_pb2.ActRequest, _admin_pb2.ActResponse]
+    WatchSagas: _grpc.UnaryStreamMultiCallable[_admin_pb2.WatchSagasRequest, _admin_pb2.SagaChange]
+    GetConversation: _grpc.UnaryStreamMultiCallable[_admin_pb2.GetConversationRequest, _admin_pb2.ConversationMessage]
+    ListNodes: _grpc.UnaryUnaryMultiCallable[_admin_pb2.ListNodesRequest, _admin_pb2.ListNodesResponse]
     ListDeadLetters: _grpc.UnaryUnaryMultiCallable[_admin_pb2.ListDeadLettersRequest, _admin_pb2.ListDeadLettersResponse]
     ReplayDeadLetter: _grpc.UnaryUnaryMultiCallable[_admin_pb2.DeadLetterActRequest, _admin_pb2.DeadLetterActResponse]
     DiscardDeadLetter: _grpc.UnaryUnaryMultiCallable[_admin_pb2.DeadLetterActRequest, _admin_pb2.DeadLetterActResponse]
@@ -56,6 +59,9 @@ class AdminServiceAsyncStub(AdminServiceStub):
     GetHistory: _aio.UnaryUnaryMultiCallable[_admin_pb2.GetHistoryRequest, _admin_pb2.GetHistoryResponse]  # type: ignore[assignment]
     PreviewAct: _aio.UnaryUnaryMultiCallable[_admin_pb2.PreviewActRequest, _admin_pb2.PreviewActResponse]  # type: ignore[assignment]
     Act: _aio.UnaryUnaryMultiCallable[_admin_pb2.ActRequest, _admin_pb2.ActResponse]  # type: ignore[assignment]
+    WatchSagas: _aio.UnaryStreamMultiCallable[_admin_pb2.WatchSagasRequest, _admin_pb2.SagaChange]  # type: ignore[assignment]
+    GetConversation: _aio.UnaryStreamMultiCallable[_admin_pb2.GetConversationRequest, _admin_pb2.ConversationMessage]  # type: ignore[assignment]
+    ListNodes: _aio.UnaryUnaryMultiCallable[_admin_pb2.ListNodesRequest, _admin_pb2.ListNodesResponse]  # type: ignore[assignment]
     ListDeadLetters: _aio.UnaryUnaryMultiCallable[_admin_pb2.ListDeadLettersRequest, _admin_pb2.ListDeadLettersResponse]  # type: ignore[assignment]
     ReplayDeadLetter: _aio.UnaryUnaryMultiCallable[_admin_pb2.DeadLetterActRequest, _admin_pb2.DeadLetterActResponse]  # type: ignore[assignment]
     DiscardDeadLetter: _aio.UnaryUnaryMultiCallable[_admin_pb2.DeadLetterActRequest, _admin_pb2.DeadLetterActResponse]  # type: ignore[assignment]
@@ -101,6 +107,27 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _admin_pb2.ActRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_admin_pb2.ActResponse, _abc.Awaitable[_admin_pb2.ActResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def WatchSagas(
+        self,
+        request: _admin_pb2.WatchSagasRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_admin_pb2.SagaChange], _abc.AsyncIterator[_admin_pb2.SagaChange]]: ...
+
+    @_abc_1.abstractmethod
+    def GetConversation(
+        self,
+        request: _admin_pb2.GetConversationRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_admin_pb2.ConversationMessage], _abc.AsyncIterator[_admin_pb2.ConversationMessage]]: ...
+
+    @_abc_1.abstractmethod
+    def ListNodes(
+        self,
+        request: _admin_pb2.ListNodesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.ListNodesResponse, _abc.Awaitable[_admin_pb2.ListNodesResponse]]: ...
 
     @_abc_1.abstractmethod
     def ListDeadLetters(

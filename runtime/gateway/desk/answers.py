@@ -8,27 +8,40 @@ What is a free form in JSON, such as a state, is a text of JSON in a message.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from runtime.contracts import Contracts
+from runtime.observe.conversation import TracedMessage
 from runtime.operate.account import Account
+from runtime.operate.busy import works_of
 from runtime.operate.choices import Choice, acts_for
 from runtime.operate.dead_letters import ParkedMail
 from runtime.operate.history import HistoryEntry
 from runtime.operate.history_objects import entry_object
-from runtime.operate.objects import account_object, letter_object, preview_object, run_object
+from runtime.operate.objects import account_object, letter_object, node_objects, preview_object, run_object
 from runtime.operate.repair_runs import KeptRun
-from runtime.operate.survey import SagaEntry
+from runtime.operate.survey import SagaEntry, shards_of
 from runtime.operate.timer_acts import timer_choices
 from runtime.protos import admin_pb2
 from runtime.protos.saga_pb2 import RepairSaga, SagaRecord
 from runtime.saga.preview import Preview
 from runtime.saga.repair_checks import acts_since, tasks_moved_since
 from runtime.saga.view import status_name, task_name
+from runtime.store.records import Busy, ClusterView
 
-__all__ = ["account_answer", "letter_answer", "moment_answer", "preview_answer", "refusal_of", "run_answer", "summary"]
+__all__ = [
+    "account_answer",
+    "letter_answer",
+    "message_answer",
+    "moment_answer",
+    "nodes_answer",
+    "preview_answer",
+    "refusal_of",
+    "run_answer",
+    "summary",
+]
 
 _TEXT_MAX = 16_000  # characters of one text in a listing
 _REASON_MAX = 500  # of one that goes along as metadata
@@ -40,6 +53,37 @@ _LISTS = ("steps", "timers", "mail", "busy", "owner_blocked_by", *_TOLD_LISTS)
 
 def summary(entry: SagaEntry) -> admin_pb2.SagaSummary:
     return admin_pb2.SagaSummary(**_told(admin_pb2.SagaSummary, asdict(entry)))
+
+
+def message_answer(message: TracedMessage) -> admin_pb2.ConversationMessage:
+    told: dict[str, Any] = {
+        "id": message.id.hex(),
+        "cause": message.cause.hex(),
+        "from": message.sender,
+        "to": message.to,
+        "type": message.type,
+        "status": message.status.value,
+        "sent_at_s": message.sent_at_s,
+        "handled_at_s": message.handled_at_s,
+        "due_at_s": message.due_at_s,
+        "attempts": message.attempts,
+        "node": message.node,
+        "note": message.note,
+        "unheard": list(message.unheard),
+    }
+    return admin_pb2.ConversationMessage(**_told(admin_pb2.ConversationMessage, told))
+
+
+def nodes_answer(view: ClusterView, notes: Sequence[Busy]) -> admin_pb2.ListNodesResponse:
+    """All nodes that have joined, and who owns which shards."""
+    refusing = {(one.node, one.incarnation): one.refuses_since_s for one in notes if one.refuses_since_s}
+    told: list[dict[str, Any]] = node_objects(view, works_of(view, notes), 0)
+    for node in told:
+        is_live = node["lease_left_s"] > 0
+        node["refuses_since_s"] = refusing.get((node["name"], node["incarnation"])) if is_live else None
+    nodes = [admin_pb2.NodeSummary(**_told(admin_pb2.NodeSummary, node)) for node in told]
+    shards = [admin_pb2.ShardSummary(**_told(admin_pb2.ShardSummary, asdict(one))) for one in shards_of(view)]
+    return admin_pb2.ListNodesResponse(nodes=nodes, shards=shards)
 
 
 def letter_answer(letter: ParkedMail) -> admin_pb2.DeadLetterSummary:

@@ -51,7 +51,7 @@ class DeskServer:
         interceptors = [EdgeInterceptor(ports), RightsInterceptor(self._callers)]
         self._server = GrpcServer(listen, ports, interceptors=interceptors)
         self._health = health.HealthServicer()
-        self._desk = desk
+        self._service = DeskService(desk, self._callers)
 
     @property
     def address(self) -> str:
@@ -61,11 +61,12 @@ class DeskServer:
     async def start(self) -> None:
         """Listen. Raises AddressInUse, InvalidSettings."""
         health_grpc.add_HealthServicer_to_server(self._health, self._server.grpc)
-        admin_pb2_grpc.add_AdminServiceServicer_to_server(DeskService(self._desk, self._callers), self._server.grpc)
+        admin_pb2_grpc.add_AdminServiceServicer_to_server(self._service, self._server.grpc)
         await self._health.set("", HealthCheckResponse.SERVING)
         await self._server.start()
 
     async def close(self, grace_s: float) -> None:
         """Take no more calls; those that run have `grace_s` seconds to end by themselves."""
         await self._health.set("", HealthCheckResponse.NOT_SERVING)
+        self._service.end_streams()
         await self._server.close(grace_s)

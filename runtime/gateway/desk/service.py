@@ -1,7 +1,7 @@
 """`amends.AdminService`: what is read of sagas, dead letters, timers and versions.
 
 Each method makes its arguments, calls one function of `runtime/operate`, and makes its answer. The methods that change
-something are in acts.py.
+something are in acts.py, those that answer by a stream in streams.py.
 """
 
 from __future__ import annotations
@@ -11,16 +11,19 @@ from dataclasses import asdict
 from typing import Any
 
 from runtime.envelope import parse_address
-from runtime.gateway.desk.acts import DeskActs, wanted_of
+from runtime.gateway.desk.acts import wanted_of
 from runtime.gateway.desk.answers import (
     account_answer,
     letter_answer,
     moment_answer,
+    nodes_answer,
     preview_answer,
     run_answer,
     summary,
 )
+from runtime.gateway.desk.masks import check_mask, masked
 from runtime.gateway.desk.pages import checked, cut, page_size_of, place_in, token_of
+from runtime.gateway.desk.streams import DeskStreams
 from runtime.gateway.interceptors import Context
 from runtime.operate.account import Account
 from runtime.operate.dead_letters import NotFound, dead_letters_after, letter_place_of, letter_place_text
@@ -39,29 +42,33 @@ __all__ = ["DeskService"]
 _SMALLER = "read it by the command line, which has no such limit"
 
 
-class DeskService(DeskActs):
-    """All methods; grpc calls those of this class and of DeskActs alike."""
+class DeskService(DeskStreams):
+    """All methods; grpc calls those of this class, of DeskStreams and of DeskActs alike."""
 
     async def ListSagas(self, request: pb.ListSagasRequest, context: Context) -> pb.ListSagasResponse:  # noqa: N802 - named by admin.proto
+        check_mask(request.read_mask, pb.SagaSummary)
         size, place = page_size_of(request.page_size), place_in(request.page_token, request.query)
         page = await sagas(
             self.desk.store, wanted_of(request.query), limit=size, after=place_of(place) if place else None
         )
-        found = cut(map(summary, page.entries))
+        found = cut(masked(summary(one), request.read_mask) for one in page.entries)
         more = page.next if len(found) == len(page.entries) else page.entries[len(found) - 1].place
         token = token_of(request.query, place_text(more)) if more is not None else ""
         return pb.ListSagasResponse(sagas=found, next_page_token=token)
 
     async def ExplainSaga(self, request: pb.ExplainSagaRequest, context: Context) -> pb.ExplainSagaResponse:  # noqa: N802 - named by admin.proto
-        return checked(account_answer(await self._account(request.saga)), _SMALLER)
+        check_mask(request.read_mask, pb.ExplainSagaResponse)
+        return checked(masked(account_answer(await self._account(request.saga)), request.read_mask), _SMALLER)
 
     async def GetHistory(self, request: pb.GetHistoryRequest, context: Context) -> pb.GetHistoryResponse:  # noqa: N802 - named by admin.proto
+        check_mask(request.read_mask, pb.HistoryMoment)
         desk, query = self.desk, pb.GetHistoryRequest(saga=request.saga)
         size, place = page_size_of(request.page_size), place_in(request.page_token, query)
         address = parse_address(request.saga)
         found = await (self.histories.next(address) if place else self.histories.first(address))
         start = int(place or 0)
-        moments = cut(moment_answer(desk.contracts, one) for one in found.entries[start : start + size])
+        entries = found.entries[start : start + size]
+        moments = cut(masked(moment_answer(desk.contracts, one), request.read_mask) for one in entries)
         end = start + len(moments)
         answer = pb.GetHistoryResponse(
             saga=found.address,
@@ -81,11 +88,12 @@ class DeskService(DeskActs):
         return checked(preview_answer(request.saga, seen), _SMALLER)
 
     async def ListDeadLetters(self, request: pb.ListDeadLettersRequest, context: Context) -> pb.ListDeadLettersResponse:  # noqa: N802 - named by admin.proto
+        check_mask(request.read_mask, pb.DeadLetterSummary)
         query = pb.ListDeadLettersRequest()
         size, place = page_size_of(request.page_size), place_in(request.page_token, query)
         after = letter_place_of(place) if place else None
         letters = await dead_letters_after(self.desk.store, after, limit=size + 1)
-        found = cut(map(letter_answer, letters[:size]))
+        found = cut(masked(letter_answer(one), request.read_mask) for one in letters[:size])
         token = token_of(query, letter_place_text(letters[len(found) - 1].place)) if len(found) < len(letters) else ""
         return pb.ListDeadLettersResponse(letters=found, next_page_token=token)
 
@@ -103,6 +111,10 @@ class DeskService(DeskActs):
         is_all = len(found) == len(page.entries) and not page.more
         token = "" if is_all else token_of(query, page.entries[len(found) - 1][1].text)
         return pb.ListTimersResponse(timers=found, next_page_token=token)
+
+    async def ListNodes(self, request: pb.ListNodesRequest, context: Context) -> pb.ListNodesResponse:  # noqa: N802 - named by admin.proto
+        notes, view = await self.desk.store.busy(), await self.desk.store.cluster()
+        return checked(nodes_answer(view, notes), _SMALLER)
 
     async def ListDefinitions(self, request: pb.ListDefinitionsRequest, context: Context) -> pb.ListDefinitionsResponse:  # noqa: N802 - named by admin.proto
         found: list[dict[str, Any]] = [asdict(one) for one in await versions(self.desk.store, kind=request.kind)]
