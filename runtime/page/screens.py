@@ -6,6 +6,7 @@ from runtime.operate.dead_letters import NotFound
 from runtime.page.actor import actor
 from runtime.page.acts.asking import asking
 from runtime.page.acts.told import with_acts
+from runtime.page.cluster import cluster
 from runtime.page.desk import PageDesk
 from runtime.page.links import PageAddress
 from runtime.page.messages import messages
@@ -30,6 +31,8 @@ async def read_screen(desk: PageDesk, target: PageAddress) -> Screen:
             return await asking(desk, target)
         case ("conversations", *_):
             return await messages(desk, target)
+        case ("cluster",):
+            return await cluster(desk)
         case ("find",):
             return await search(desk, target)
         case _:
