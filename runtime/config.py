@@ -111,6 +111,7 @@ class Settings:
     admin_proxy_header: str = setting("", Text(header_name))  # by which a proxy on this machine names who calls
 
     monitor_listen: str = setting("", Text(listen_or_nowhere))  # /livez, /readyz and /metrics by HTTP; empty: nowhere
+    page_listen: str = setting("", Text(listen_or_nowhere))  # the operator's page, on the loopback; empty: nowhere
 
     log_format: Literal["auto", "console", "json"] = setting("auto", OneOf(("auto", "console", "json")))
     log_level: Literal["debug", "info", "warning", "error"] = setting(

@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from functools import cache, partial
-from importlib.metadata import PackageNotFoundError, version
+from functools import partial
 
 from runtime.actor.ref import ActorRef
 from runtime.actor.system import ActorSystem
@@ -49,6 +48,7 @@ from runtime.mesh.frames import frame_limit
 from runtime.mesh.peers import Identity, Mesh, MeshSettings, who_answers
 from runtime.observe.busy import BusyTeller
 from runtime.observe.node_facts import DrainCutShort, NodeStarted, NodeStopped
+from runtime.page.on_node import NodePage
 from runtime.ports import Ports
 from runtime.saga.catalogue import Catalogue
 from runtime.saga.joinable import parties_of, subscribers_of
@@ -57,19 +57,11 @@ from runtime.store.committer import Committer
 from runtime.store.open import open_store
 from runtime.store.port import ExposedStore, Store, TurningStore
 from runtime.store.records import NodeRow
+from runtime.version import amends_version
 
 __all__ = ["Node", "Register"]
 
 _ANSWER_S = 1.0
-
-
-@cache
-def amends_version() -> str:
-    """The installed version; `0` when the code runs without being installed."""
-    try:
-        return version("amends")
-    except PackageNotFoundError:
-        return "0"
 
 
 class Node:
@@ -103,6 +95,7 @@ class Node:
         self.roots: dict[str, ActorRef] = {}  # by kind: who takes PauseKind, ResumeKind and AskKindStatus
         self.store = store or open_store(settings.store, ports)
         self._desk = NodeDesk(settings, self.store, catalogue, ports)
+        self._page = NodePage(settings, self.store, catalogue, ports, is_given=store is not None)
         server = ServerSettings(message_bytes_max=settings.message_bytes_max, advertise=settings.advertise)
         self._front = front or GrpcFront(settings.listen, ports, register, server, is_ready=readiness.is_ready)
         self._links = links or MeshSettings(frame_bytes_max=frame_limit(settings.message_bytes_max))
@@ -142,6 +135,7 @@ class Node:
         with said_if_long(self._ports, f"the address {self.settings.listen} to be listened on"):
             await self._front.start(self.mesh.accept, self.client)
             await self._desk.start()
+            await self._page.start()
         failpoint(Failpoint.FRONT_STARTED)
         await self._start_kinds()
         failpoint(Failpoint.KINDS_STARTED)
@@ -285,6 +279,7 @@ class Node:
             self._following.cancel()
         if self._built:
             await self.mesh.close()
+        await self._page.close(min(self.settings.drain_s, 2.0))
         await self._desk.close(min(self.settings.drain_s, 2.0))
         await self._front.close(min(self.settings.drain_s, 2.0))
         if self._built:

@@ -114,6 +114,9 @@ def _command(about: str, choose: Callable[[dict[str, Any]], None]) -> click.Comm
     @click.option("--listen", metavar="HOST:PORT", help="Port 0 takes any free one.  [default: 127.0.0.1:7650]")
     @click.option("--advertise", metavar="HOST:PORT", help="What others dial instead.  [default: what it listens on]")
     @click.option("--name", help="Unique in the cluster; keeps a restarted node's work its own.  [default: derived]")
+    @click.option(
+        "--page", "page_listen", metavar="HOST:PORT", help="Where the operator's page is.  [default: nowhere]"
+    )
     @click.option("--config", metavar="FILE", help="Settings in TOML.  [default: amends.toml, if it is there]")
     @click.option("--log-format", metavar="auto|console|json", help="[default: auto: readable on a terminal]")
     @click.option("--log-level", metavar="debug|info|warning|error", help="[default: info]")
@@ -273,7 +276,7 @@ def _exit_code(error: BaseException) -> int:
 
 
 def _settings_without_a_flag() -> str:
-    flags = ("services", "store", "listen", "advertise", "name", "log_format", "log_level")
+    flags = ("services", "store", "listen", "advertise", "name", "page_listen", "log_format", "log_level")
     others = [f"{name} {field.default}" for name, field in SETTINGS.items() if name not in flags]
     return (
         f"Each option may come from the environment ({ENV_PREFIX} and its name in capitals, as in {ENV_PREFIX}STORE) "
