@@ -48,6 +48,8 @@ __all__ = ["list_sagas", "retry_saga"]
     "--idle", "idle_s", type=SECONDS, default=0.0, metavar="SECONDS", help="Only without progress for so long."
 )
 @click.option("--age", "age_s", type=SECONDS, default=0.0, metavar="SECONDS", help="Only begun so long ago.")
+@click.option("--owing", "owes", is_flag=True, help="Only those that owe an undo.")
+@click.option("--unknown", "is_unknown", is_flag=True, help="Only those with a step whose outcome nobody knows.")
 @click.option(
     "--order",
     type=click.Choice([one.value for one in SummaryOrder]),

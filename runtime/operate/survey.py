@@ -123,6 +123,8 @@ class Wanted:
     idle_s: float = 0.0  # it has made no progress for at least so long
     age_s: float = 0.0  # it began at least so long ago
     has_dead_letters: bool = False
+    owes: bool = False  # it owes an undo
+    is_unknown: bool = False  # nobody knows the outcome of a step of it
 
     def filter_at(self, view: ClusterView) -> SummaryFilter:
         """What the store is asked for. Where WAITS is wanted, it gives more than those. Raises InvalidMessage."""
@@ -141,6 +143,8 @@ class Wanted:
             started_by_s=view.now_s - self.age_s if self.age_s else math.inf,
             not_carried=_carried(view) if self.statuses == (WAITS,) else None,
             has_dead_letters=self.has_dead_letters,
+            owes=self.owes,
+            is_unknown=self.is_unknown,
         )
 
 

@@ -14,7 +14,7 @@ from runtime.store.summaries import SummaryOrder
 
 __all__ = ["saga_list", "wanted_of"]
 
-_FIELDS = ("status", "kind", "key", "step", "error", "idle", "age", "letters")  # of the filter
+_FIELDS = ("status", "kind", "key", "step", "error", "idle", "age", "letters", "owing", "unknown")  # of the filter
 _PAGE = 100
 
 
@@ -57,6 +57,8 @@ def wanted_of(query: Mapping[str, str]) -> Wanted:
         idle_s=_seconds(query, "idle"),
         age_s=_seconds(query, "age"),
         has_dead_letters=query.get("letters", "") == "yes",
+        owes=query.get("owing", "") == "yes",
+        is_unknown=query.get("unknown", "") == "yes",
     )
 
 

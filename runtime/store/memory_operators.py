@@ -13,6 +13,7 @@ from runtime.store.memory_members import MemoryMembers
 from runtime.store.parked import ParkedPlace
 from runtime.store.records import ActorRow, HistoryRow, MailRow
 from runtime.store.summaries import SummaryFilter, SummaryOrder, SummaryPlace, SummaryRow
+from runtime.store.tallies import Tallies, tallies_by_kind
 from runtime.store.timed import TimedFilter, TimedPlace
 
 __all__ = ["MemoryOperators"]
@@ -95,6 +96,30 @@ class MemoryOperators(MemoryMembers):
         ]
         places = {row.place.in_order(order): row for row in found if wanted.fits(row)}
         return [places[place] for place in sorted(places) if after is None or place > after.in_order(order)][:limit]
+
+    async def tallies(self, *, uncounted: Sequence[str], actors_max: int, mail_max: int) -> Tallies:
+        told = [(row.kind, row.summary) for row in self._actors.values() if row.summary is not None]
+        statuses = sorted({(kind, summary.status) for kind, summary in told})
+        standing = {
+            status: [(kind, one.progressed_at_s) for kind, one in told if one.status == status]
+            for status in sorted({status for _, status in statuses}.difference(uncounted))
+        }
+        mail = sorted(self._all_mail(), key=_slot)
+        first = [rows for _, of_kind in itertools.groupby(mail, lambda row: row.kind) for rows in [*of_kind][:mail_max]]
+        waiting = [(row.kind, max(row.sent_at_s, row.due_at_s)) for row in first if not row.parked]
+        return Tallies(
+            now_s=self._clock.now_s(),
+            statuses=tuple(statuses),
+            actors=tuple(
+                (status, tally)
+                for status, rows in standing.items()
+                for tally in tallies_by_kind(rows, count_max=actors_max)
+            ),
+            owed=tallies_by_kind(((kind, one.owed_at_s) for kind, one in told), count_max=actors_max),
+            unknown=tallies_by_kind(((kind, one.unknown_at_s) for kind, one in told), count_max=actors_max),
+            waiting=tallies_by_kind(waiting),
+            parked=tallies_by_kind(((row.kind, row.parked_at_s) for row in mail if row.parked), count_max=actors_max),
+        )
 
     async def summary_counts(self) -> list[tuple[str, str, int]]:
         counts = Counter((row.kind, row.summary.status) for row in self._actors.values() if row.summary is not None)

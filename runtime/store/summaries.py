@@ -26,6 +26,8 @@ class ActorSummary:
     started_at_s: float
     progressed_at_s: float  # Its last progress; of the deadline of a conversation, when that is due.
     error: str  # What went wrong last; cut where it is long.
+    owed_at_s: float | None = None  # Since when it owes an undo, without a break; None: it owes none.
+    unknown_at_s: float | None = None  # Since when nobody knows the outcome of a step of it; None: of no step.
 
 
 class SummaryOrder(StrEnum):
@@ -75,6 +77,8 @@ class SummaryFilter:
     started_by_s: float = math.inf
     not_carried: tuple[str, ...] | None = None  # KIND/VERSION of what it is none of.
     has_dead_letters: bool = False
+    owes: bool = False  # It owes an undo.
+    is_unknown: bool = False  # Nobody knows the outcome of a step of it.
 
     def fits(self, row: SummaryRow) -> bool:
         """The specification: every store chooses as this does."""
@@ -90,6 +94,8 @@ class SummaryFilter:
             and told.started_at_s <= self.started_by_s
             and (self.not_carried is None or f"{row.kind}/{told.version}" not in self.not_carried)
             and (row.dead_letters > 0 or not self.has_dead_letters)
+            and (told.owed_at_s is not None or not self.owes)
+            and (told.unknown_at_s is not None or not self.is_unknown)
         )
 
 

@@ -38,6 +38,7 @@ from runtime.store.records import (
 )
 from runtime.store.sqlite import SqliteStore
 from runtime.store.summaries import SummaryFilter, SummaryOrder, SummaryPlace
+from runtime.store.tallies import Tallies
 from runtime.store.timed import TimedFilter, TimedPlace
 from runtime.testing.conformance.samples import EMPTY, actor_row, history_row, id_of, mail_row, told
 from runtime.testing.processes.postgresql.server import PostgresServer
@@ -109,6 +110,8 @@ summaries = st.builds(
     started_at_s=INSTANTS,
     progressed_at_s=INSTANTS,
     error=st.sampled_from(["", "No Refund"]),
+    owed_at_s=st.none() | INSTANTS,
+    unknown_at_s=st.none() | INSTANTS,
 )
 
 
@@ -124,6 +127,8 @@ filters = st.builds(
     started_by_s=INSTANTS,
     not_carried=st.sampled_from([None, None, ("billing/aa01", "other/bb")]),
     has_dead_letters=st.sampled_from([False, False, True]),
+    owes=st.sampled_from([False, False, True]),
+    is_unknown=st.sampled_from([False, False, True]),
 )
 
 
@@ -236,6 +241,7 @@ def reads(draw: st.DrawFn) -> Operation:
         lambda s: s.actors(kind, limit=limit, after=key),
         lambda s: s.summaries(wanted, limit=limit, order=order, after=place),
         lambda s: s.summary_counts(),
+        lambda s: s.tallies(uncounted=("running",), actors_max=limit, mail_max=limit),
         lambda s: s.timed(TimedFilter(), limit=limit, after=due),
         lambda s: s.cluster(),
         told_busy,
@@ -338,6 +344,8 @@ def _without_clock(answer: object) -> object:
         return replace(answer, lease_until_s=0.0)
     if isinstance(answer, ClusterView):
         return replace(answer, now_s=0.0, nodes=tuple(replace(node, lease_until_s=0.0) for node in answer.nodes))
+    if isinstance(answer, Tallies):
+        return replace(answer, now_s=0.0)
     return answer
 
 

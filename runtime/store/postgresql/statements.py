@@ -42,7 +42,8 @@ NODES = "name, incarnation, address, kinds, version, lease_until_s, lease_s, clo
 
 _TYPES = {
     "bytea": "last_id conversation state timers id envelope cause caused was_last_id",
-    "double precision": "due_at_s updated_at_s started_at_s progressed_at_s sent_at_s parked_at_s handled_at_s",
+    "double precision": "due_at_s updated_at_s started_at_s progressed_at_s owed_at_s unknown_at_s sent_at_s "
+    "parked_at_s handled_at_s",
     "bigint": "revision sequence was_revision",
     "integer": "shard attempts",
     "boolean": "is_turn",

@@ -26,11 +26,13 @@ from runtime.store.postgresql.schema import identify, prepare
 from runtime.store.postgresql.settle import settle
 from runtime.store.postgresql.statements import schema_steps
 from runtime.store.postgresql.summaries import read_summaries
+from runtime.store.postgresql.tallies import read_tallies
 from runtime.store.postgresql.target import PostgresqlTarget
 from runtime.store.postgresql.text import given, kept, kept_column
 from runtime.store.postgresql.timeline import Timeline
 from runtime.store.records import ActorRow, HistoryRow, MailRow, Transition, Verdict
 from runtime.store.summaries import SummaryFilter, SummaryOrder, SummaryPlace, SummaryRow
+from runtime.store.tallies import Tallies
 from runtime.store.timed import TimedFilter, TimedPlace
 
 __all__ = ["PostgresqlStore"]
@@ -265,6 +267,11 @@ class PostgresqlStore(PostgresqlConversationPages):
 
     async def summary_counts(self) -> list[tuple[str, str, int]]:
         return await self._rows(lambda row: (given(row[0]), given(row[1]), int(row[2])), "summary_counts")
+
+    async def tallies(self, *, uncounted: Sequence[str], actors_max: int, mail_max: int) -> Tallies:
+        return await self._reads.read(
+            lambda one: read_tallies(one, uncounted=uncounted, actors_max=actors_max, mail_max=mail_max)
+        )
 
     async def version_counts(self, statuses: Sequence[str] = ()) -> list[tuple[str, str, str, int]]:
         rows = await self._rows(tuple, "version_counts", kept_column(statuses))

@@ -45,4 +45,6 @@ def _parameters(wanted: SummaryFilter) -> list[object]:
         None if wanted.not_carried is None else kept_column(wanted.not_carried),
         wanted.has_dead_letters,
         kept_column(wanted.not_statuses),
+        wanted.owes,
+        wanted.is_unknown,
     ]

@@ -13,6 +13,7 @@ from runtime.store.records import ActorRow, Busy, HistoryRow, MailRow
 from runtime.store.roles.turns import TurnStore
 from runtime.store.roles.view import ViewStore
 from runtime.store.summaries import SummaryFilter, SummaryOrder, SummaryPlace, SummaryRow
+from runtime.store.tallies import Tallies
 from runtime.store.timed import TimedFilter, TimedPlace
 
 __all__ = ["OperatorStore"]
@@ -104,6 +105,15 @@ class OperatorStore(TurnStore, ViewStore, Protocol):
 
     async def version_counts(self, statuses: Sequence[str] = ()) -> list[tuple[str, str, str, int]]:
         """Kind, version, status (all, or one of these), and how many actors tell so; by kind, version and status."""
+        ...
+
+    async def tallies(self, *, uncounted: Sequence[str], actors_max: int, mail_max: int) -> Tallies:
+        """What is counted for whoever watches the store, all of it at one instant. Reads no state and no message.
+
+        Groups of actors, and dead letters of a kind, are counted up to `actors_max`; actors of a status among
+        `uncounted` not at all. Of the mail that waits for a kind, the first `mail_max` rows by (shard, key, id) are
+        looked at, dead letters among them.
+        """
         ...
 
     async def summary_counts(self) -> list[tuple[str, str, int]]:

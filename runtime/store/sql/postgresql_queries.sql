@@ -373,24 +373,25 @@ with recursive groups (kind, status) as (
 select page.kind, page.key, page.shard, (
     select count(*) from mail
     where mail.kind = page.kind and mail.shard = page.shard and mail.key = page.key and mail.parked <> ''
-  ), page.status, step, version, started_at_s, progressed_at_s, error
+  ), page.status, step, version, started_at_s, progressed_at_s, error, owed_at_s, unknown_at_s
 from groups cross join lateral (
   select * from actors
   where actors.kind = groups.kind and actors.status = groups.status
-    and (progressed_at_s, actors.kind, key) > ($12::double precision, $13::text collate "C", $14::text collate "C")
+    and (progressed_at_s, actors.kind, key) > ($14::double precision, $15::text collate "C", $16::text collate "C")
     and progressed_at_s <= $6 and started_at_s <= $7 and starts_with(key, $3)
     and ($4 = '' or position(', ' || $4 || ', ' in ', ' || step || ', ') > 0)
     and ($5 = '' or position(lower($5 collate "C") in lower(error)) > 0)
     and ($8::text[] is null or actors.kind || '/' || version <> all($8::text[]))
+    and (not $11::boolean or owed_at_s is not null) and (not $12::boolean or unknown_at_s is not null)
     and (not $9::boolean or exists (
       select 1 from mail
       where mail.kind = actors.kind and mail.shard = actors.shard and mail.key = actors.key and mail.parked <> ''
     ))
-  order by progressed_at_s, key limit $11
+  order by progressed_at_s, key limit $13
 ) as page
 where ($1 = '' or groups.kind = $1) and (cardinality($2::text[]) = 0 or groups.status = any($2::text[]))
   and groups.status <> all($10::text[])
-order by progressed_at_s, page.kind, key limit $11;
+order by progressed_at_s, page.kind, key limit $13;
 
 -- name: summaries_by_key
 -- The same, in an order in which nothing moves from page to page.
@@ -406,27 +407,83 @@ with recursive groups (kind, status) as (
 select page.kind, page.key, page.shard, (
     select count(*) from mail
     where mail.kind = page.kind and mail.shard = page.shard and mail.key = page.key and mail.parked <> ''
-  ), page.status, step, version, started_at_s, progressed_at_s, error
+  ), page.status, step, version, started_at_s, progressed_at_s, error, owed_at_s, unknown_at_s
 from groups cross join lateral (
   select * from actors
   where actors.kind = groups.kind and actors.status = groups.status
-    and (actors.kind, key) > ($12::text collate "C", $13::text collate "C")
+    and (actors.kind, key) > ($14::text collate "C", $15::text collate "C")
     and progressed_at_s <= $6 and started_at_s <= $7 and starts_with(key, $3)
     and ($4 = '' or position(', ' || $4 || ', ' in ', ' || step || ', ') > 0)
     and ($5 = '' or position(lower($5 collate "C") in lower(error)) > 0)
     and ($8::text[] is null or actors.kind || '/' || version <> all($8::text[]))
+    and (not $11::boolean or owed_at_s is not null) and (not $12::boolean or unknown_at_s is not null)
     and (not $9::boolean or exists (
       select 1 from mail
       where mail.kind = actors.kind and mail.shard = actors.shard and mail.key = actors.key and mail.parked <> ''
     ))
-  order by key limit $11
+  order by key limit $13
 ) as page
 where ($1 = '' or groups.kind = $1) and (cardinality($2::text[]) = 0 or groups.status = any($2::text[]))
   and groups.status <> all($10::text[])
-order by page.kind, key limit $11;
+order by page.kind, key limit $13;
 
 -- name: summary_counts
 select kind, status, count(*) from actors where status is not null group by kind, status order by kind, status;
+
+-- name: tallies
+-- Each group by seeks along an index, which has its rows in the order of their instants. A count ends at its limit.
+with recursive groups (kind, status) as (
+  (select kind, status from actors where status is not null order by kind, status limit 1)
+  union all
+  select next.kind, next.status from groups cross join lateral (
+    select kind, status from actors
+    where status is not null and (actors.kind, actors.status) > (groups.kind, groups.status)
+    order by kind, status limit 1
+  ) as next
+), kinds_of_mail (kind) as (
+  (select kind from mail order by kind limit 1)
+  union all
+  select next.kind from kinds_of_mail cross join lateral (
+    select kind from mail where mail.kind > kinds_of_mail.kind order by kind limit 1
+  ) as next
+), kinds (kind) as (select distinct kind from groups)
+select 'now' as what, '' as kind, '' as status, 0::bigint as count, {now} as oldest_at_s
+union all
+select 'status', kind, status, 0, 0 from groups
+union all
+select 'standing', groups.kind, groups.status, found.* from groups cross join lateral (
+  select count(*), min(progressed_at_s) from (
+    select progressed_at_s from actors where actors.kind = groups.kind and actors.status = groups.status
+    order by progressed_at_s limit $2
+  ) as first
+) as found where groups.status <> all($1::text[])
+union all
+select 'owed', kinds.kind, '', found.* from kinds cross join lateral (
+  select count(*), min(owed_at_s) from (
+    select owed_at_s from actors where actors.kind = kinds.kind and owed_at_s is not null order by owed_at_s limit $2
+  ) as first
+) as found
+union all
+select 'unknown', kinds.kind, '', found.* from kinds cross join lateral (
+  select count(*), min(unknown_at_s) from (
+    select unknown_at_s from actors
+    where actors.kind = kinds.kind and unknown_at_s is not null order by unknown_at_s limit $2
+  ) as first
+) as found
+union all
+select 'waiting', kinds_of_mail.kind, '', found.* from kinds_of_mail cross join lateral (
+  select count(*), min(greatest(sent_at_s, due_at_s)) from (
+    select sent_at_s, due_at_s, parked from mail
+    where mail.kind = kinds_of_mail.kind order by shard, key, id limit $3
+  ) as first where parked = ''
+) as found
+union all
+select 'parked', kinds_of_mail.kind, '', found.* from kinds_of_mail cross join lateral (
+  select count(*), min(parked_at_s) from (
+    select parked_at_s from mail
+    where mail.kind = kinds_of_mail.kind and parked <> '' order by parked_at_s limit $2
+  ) as first
+) as found;
 
 -- name: version_counts
 select kind, version, status, count(*) from actors

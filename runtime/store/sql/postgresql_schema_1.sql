@@ -38,6 +38,8 @@ create table actors (
   started_at_s        double precision,
   progressed_at_s     double precision,
   error               text collate "C",
+  owed_at_s           double precision,
+  unknown_at_s        double precision,
   primary key (kind, key)
 ) with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.05);
 
@@ -47,6 +49,10 @@ create index actors_due on actors (kind, shard, due_at_s, key) where due_at_s is
 
 -- What listings read, in their order.
 create index actors_summary on actors (kind, status, progressed_at_s, key) where status is not null;
+
+-- What is counted for whoever watches the store. Nearly all processes owe nothing, and pay for neither.
+create index actors_owed on actors (kind, owed_at_s) where owed_at_s is not null;
+create index actors_unknown on actors (kind, unknown_at_s) where unknown_at_s is not null;
 
 -- Messages that wait. Nearly empty while all goes well, and every row is soon dead: vacuumed early and often.
 create table mail (
@@ -69,6 +75,9 @@ create table mail (
 
 -- An id that a client gave waits for one actor only. What actors send has a sequence, and pays for nothing here.
 create unique index mail_posted on mail (conversation, id) where sequence = 0;
+
+-- Dead letters, for whoever counts them.
+create index mail_parked on mail (kind, parked_at_s) where parked <> '';
 
 -- Messages that were handled. The key is the deduplication and the conversation's log at once.
 create table history (

@@ -24,6 +24,8 @@ create table actors (
   started_at_s    real,
   progressed_at_s real,
   error           text,
+  owed_at_s       real,
+  unknown_at_s    real,
   state        blob    not null, -- the long ones last: what stands behind them is read through all of them
   timers       blob    not null,
   primary key (kind, key)
@@ -36,7 +38,11 @@ create index actors_due on actors (kind, shard, due_at_s, key) where due_at_s is
 -- What listings read, in their order. Processes that stand alike and moved last lie together: a turn changes one page.
 create index actors_summary on actors (kind, status, progressed_at_s, key) where status is not null;
 
--- Messages that wait. Nearly empty while all goes well, so it has no second index to pay for on each insert and delete.
+-- What is counted for whoever watches the store. Nearly all processes owe nothing, and pay for neither.
+create index actors_owed on actors (kind, owed_at_s) where owed_at_s is not null;
+create index actors_unknown on actors (kind, unknown_at_s) where unknown_at_s is not null;
+
+-- Messages that wait. Nearly empty while all goes well, so no second index has to be paid for on each insert and delete.
 create table mail (
   kind         text    not null,
   key          text    not null,
@@ -55,6 +61,9 @@ create table mail (
 
 -- An id that a client gave waits for one actor only. What actors send has a sequence, and pays for nothing here.
 create unique index mail_posted on mail (conversation, id) where sequence = 0;
+
+-- Dead letters, for whoever counts them.
+create index mail_parked on mail (kind, parked_at_s) where parked <> '';
 
 -- Texts that stand in very many rows of history, which has their numbers.
 create table names (

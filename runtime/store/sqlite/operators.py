@@ -17,8 +17,10 @@ from runtime.store.sqlite.members import SqliteMembers
 from runtime.store.sqlite.rows import actor_row, history_row
 from runtime.store.sqlite.statements import LOAD_ACTORS
 from runtime.store.sqlite.summaries import count_summaries, count_versions, read_summaries
+from runtime.store.sqlite.tallies import read_tallies
 from runtime.store.sqlite.timed import read_timed
 from runtime.store.summaries import SummaryFilter, SummaryOrder, SummaryPlace, SummaryRow
+from runtime.store.tallies import Tallies
 from runtime.store.timed import TimedFilter, TimedPlace
 
 __all__ = ["SqliteOperators"]
@@ -100,6 +102,14 @@ class SqliteOperators(SqliteMembers):
 
     async def summary_counts(self) -> list[tuple[str, str, int]]:
         return await self._reader.patiently(count_summaries)
+
+    async def tallies(self, *, uncounted: Sequence[str], actors_max: int, mail_max: int) -> Tallies:
+        now_s = self._clock.now_s()
+        return await self._reader.patiently(
+            lambda connection: read_tallies(
+                connection, now_s=now_s, uncounted=uncounted, actors_max=actors_max, mail_max=mail_max
+            )
+        )
 
     async def version_counts(self, statuses: Sequence[str] = ()) -> list[tuple[str, str, str, int]]:
         return await self._reader.patiently(lambda connection: count_versions(connection, statuses))

@@ -21,7 +21,7 @@ import apsw
 from runtime.store.columns import ACTORS
 from runtime.store.summaries import ActorSummary, SummaryFilter, SummaryOrder, SummaryPlace, SummaryRow
 
-__all__ = ["count_summaries", "count_versions", "read_summaries"]
+__all__ = ["count_summaries", "count_versions", "groups_of", "read_summaries"]
 
 _TOLD = ", ".join(name for name in ACTORS.names[ACTORS.names.index("status") :])
 
@@ -45,7 +45,9 @@ _FITS = """progressed_at_s <= :progressed_by_s and instr(key, :prefix) = 1
   and (:step = '' or instr(', ' || step || ', ', ', ' || :step || ', ') > 0)
   and (:error = '' or instr(lower(error), lower(:error)) > 0)
   and (:not_carried is null or kind || '/' || version not in (select value from json_each(:not_carried)))
-  and (not :has_dead_letters or (kind, shard, key) in (select kind, shard, key from mail where parked <> ''))"""
+  and (not :has_dead_letters or (kind, shard, key) in (select kind, shard, key from mail where parked <> ''))
+  and (not :owes or rowid in (select rowid from actors where kind = :kind and owed_at_s is not null))
+  and (not :is_unknown or rowid in (select rowid from actors where kind = :kind and unknown_at_s is not null))"""
 
 _BY_PROGRESS = f"""select kind, key, shard, ({_LETTERS}), {_TOLD} from actors indexed by actors_summary
 where kind = :kind and status = :status and {_FITS}
@@ -79,7 +81,7 @@ def read_summaries(
         return (SummaryRow(kind, key, shard, ActorSummary(*told), letters) for _, key, shard, letters, *told in found)
 
     with connection:
-        pairs = [pair for pair in _groups(connection) if _is_wanted(wanted, *pair)]
+        pairs = [pair for pair in groups_of(connection) if _is_wanted(wanted, *pair)]
         pages = [list(rows_of(*pair)) for pair in pairs]
     return list(islice(heapq.merge(*pages, key=lambda row: row.place.in_order(order)), limit))
 
@@ -93,14 +95,14 @@ def count_versions(connection: apsw.Connection, statuses: Sequence[str]) -> list
     """A status costs as many rows as have it. All that is read is as the store was at one instant."""
     found: list[tuple[str, str, str, int]] = []
     with connection:
-        for kind, status in [*_groups(connection)]:
+        for kind, status in [*groups_of(connection)]:
             if not statuses or status in statuses:
                 counts: list[Any] = connection.execute(_VERSIONS, (kind, status)).fetchall()
                 found += [(kind, version, status, count) for version, count in counts]
     return sorted(found)
 
 
-def _groups(connection: apsw.Connection) -> Iterator[tuple[str, str]]:
+def groups_of(connection: apsw.Connection) -> Iterator[tuple[str, str]]:
     """Each kind with each status that its rows have, by one seek in the index for each."""
     kind = ""
     while found := connection.execute(_NEXT_KIND, (kind,)).fetchone():
@@ -124,6 +126,8 @@ def _parameters(wanted: SummaryFilter) -> dict[str, object]:
         "started_by_s": None if wanted.started_by_s == math.inf else wanted.started_by_s,
         "not_carried": None if wanted.not_carried is None else json.dumps(wanted.not_carried),
         "has_dead_letters": wanted.has_dead_letters,
+        "owes": wanted.owes,
+        "is_unknown": wanted.is_unknown,
     }
 
 

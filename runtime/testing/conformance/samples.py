@@ -84,8 +84,10 @@ def told(
     started_at_s: float = 1.0,
     progressed_at_s: float = 2.0,
     error: str = "",
+    owed_at_s: float | None = None,
+    unknown_at_s: float | None = None,
 ) -> ActorSummary:
-    return ActorSummary(status, step, version, started_at_s, progressed_at_s, error)
+    return ActorSummary(status, step, version, started_at_s, progressed_at_s, error, owed_at_s, unknown_at_s)
 
 
 def post(*rows: MailRow, check_duplicates: bool = True) -> Transition:

@@ -23,6 +23,7 @@ from runtime.testing.conformance.races import RaceConformance
 from runtime.testing.conformance.settle import SettleConformance
 from runtime.testing.conformance.summaries import SummaryConformance
 from runtime.testing.conformance.sweeps import SweepConformance
+from runtime.testing.conformance.tallies import TallyConformance
 from runtime.testing.conformance.turns import TurnConformance
 
 __all__ = ["StoreConformance"]
@@ -41,6 +42,7 @@ class StoreConformance(
     OperatorConformance,
     ConversationConformance,
     SummaryConformance,
+    TallyConformance,
     DefinitionConformance,
     KindNameConformance,
 ):

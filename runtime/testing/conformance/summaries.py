@@ -88,8 +88,11 @@ class SummaryConformance(ConformanceBase):
         async with self.store() as store:
             await self._put(
                 store,
-                _row("JOB-1", told("stuck", step="bill", error="No Refund: 50 % off_", progressed_at_s=1.0)),
-                _row("JOB-2", told("running", step="bill, ship", progressed_at_s=2.0, started_at_s=2.0)),
+                _row(
+                    "JOB-1",
+                    told("stuck", step="bill", error="No Refund: 50 % off_", progressed_at_s=1.0, owed_at_s=1.0),
+                ),
+                _row("JOB-2", told(step="bill, ship", progressed_at_s=2.0, started_at_s=2.0, unknown_at_s=2.0)),
                 _row("job-3", told("completed", step="billing", version="bb02", progressed_at_s=3.0)),
                 _row("JOB-1", told("running", step="", progressed_at_s=4.0, error="É"), kind="trip"),
             )
@@ -154,6 +157,9 @@ _CASES: tuple[tuple[SummaryFilter, list[str]], ...] = (
     (SummaryFilter(started_by_s=1.0), ["JOB-1", "job-3", "JOB-1"]),
     (SummaryFilter(not_carried=("billing/aa01", "other/bb02")), ["job-3", "JOB-1"]),
     (SummaryFilter(not_carried=()), ["JOB-1", "JOB-2", "job-3", "JOB-1"]),
+    (SummaryFilter(owes=True), ["JOB-1"]),
+    (SummaryFilter(is_unknown=True), ["JOB-2"]),
+    (SummaryFilter(owes=True, is_unknown=True), []),
     (SummaryFilter(kind="billing", statuses=("running",), step="ship", prefix="JOB"), ["JOB-2"]),
 )
 

@@ -23,6 +23,7 @@ from runtime.store.records import ActorRow, HistoryRow, Outcome
 from runtime.store.summaries import ActorSummary
 from runtime.testing.rules.carrying_rules import badly_carried
 from runtime.testing.rules.list_rules import badly_ordered
+from runtime.testing.rules.summary_rules import badly_dated
 
 __all__ = ["SagaRules"]
 
@@ -59,6 +60,7 @@ class SagaRules:
             return
         where = address_of(*after.address)
         yield from _badly_told(where, record, after.summary)
+        yield from badly_dated(where, record, None if before is None else before.summary, after.summary)
         earlier = SagaRecord.FromString(before.state) if before is not None else SagaRecord()
         if earlier.fingerprint and earlier.fingerprint != record.fingerprint:
             for invariant, text in badly_carried(definition, earlier, record):

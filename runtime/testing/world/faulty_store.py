@@ -237,6 +237,8 @@ class FaultyStore:
     summary_counts = _read(MemoryStore.summary_counts)
     timed = _read(MemoryStore.timed)
     version_counts = _read(MemoryStore.version_counts)
+
+    tallies = _read(MemoryStore.tallies)
     definitions = _read(MemoryStore.definitions)
 
 

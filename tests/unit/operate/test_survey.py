@@ -120,6 +120,14 @@ async def test_sagas_are_chosen_by_step_and_by_part_of_their_reason(store: Memor
     assert [one.key for one in await listed(store, Wanted(error="no refund"))] == ["C"]
 
 
+async def test_sagas_are_chosen_by_what_they_owe_and_by_what_nobody_knows_of_them(store: MemoryStore) -> None:
+    owing = saga("A", status=SAGA.STUCK, tasks=(task_in(Phase.OWED, "bill"),))
+    await fill(store, owing, saga("B", tasks=(task_in(Phase.UNKNOWN, "ship"),)), saga("C"))
+    assert [one.key for one in await listed(store, Wanted(owes=True))] == ["A"]
+    assert [one.key for one in await listed(store, Wanted(is_unknown=True))] == ["B"]
+    assert await listed(store, Wanted(owes=True, is_unknown=True)) == ()
+
+
 async def test_a_status_that_no_saga_has_is_refused_with_those_that_there_are(store: MemoryStore) -> None:
     known = "running, compensating, completed, compensated, stuck, abandoned, suspended"
     with pytest.raises(InvalidMessage, match=f"no saga has the status 'Stuck'; there are {known}, {WAITS}"):

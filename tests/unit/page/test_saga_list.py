@@ -6,9 +6,11 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from runtime.saga.view import Phase
 from tests.unit.operate.rows import SAGA, fill, mail, saga
 from tests.unit.page.conftest import Browser, PageStore
 from tests.unit.page.seen import SeenPage
+from tests.unit.saga.records import task_in
 
 
 async def keys_of(browser: Browser, address: str) -> tuple[list[str], str]:
@@ -54,6 +56,16 @@ async def test_the_form_shows_the_filter_of_the_address(place: PageStore, browse
     assert (fields["key"]["value"], fields["idle"]["value"], "checked" in fields["letters"]) == ('A"B', "3.5", True)
     chosen = [attrs["value"] for tag, attrs in seen.tags if tag == "option" and "selected" in attrs]
     assert chosen == ["running", "stuck"]
+
+
+async def test_only_sagas_that_owe_an_undo_or_with_an_unknown_outcome_are_listed_when_that_is_asked(
+    place: PageStore, browser: Browser
+) -> None:
+    async with place.writing() as store:
+        owing = saga("ORD-1", status=SAGA.STUCK, tasks=(task_in(Phase.OWED, "bill"),))
+        await fill(store, owing, saga("ORD-2", tasks=(task_in(Phase.UNKNOWN, "ship"),)), saga("ORD-3"))
+    assert (await keys_of(browser, "/sagas?owing=yes"))[0] == ["ORD-1"]
+    assert (await keys_of(browser, "/sagas?unknown=yes"))[0] == ["ORD-2"]
 
 
 async def test_only_sagas_with_dead_letters_are_listed_when_that_is_asked(place: PageStore, browser: Browser) -> None:

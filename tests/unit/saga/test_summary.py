@@ -130,3 +130,46 @@ def test_a_row_that_a_cancellation_made_before_the_start_tells_nothing() -> None
         await node.stop()
 
     in_virtual_time(scenario)
+
+
+@pytest.mark.parametrize("phase", Phase)
+def test_a_saga_owes_an_undo_as_long_as_one_of_its_steps_does(phase: Phase) -> None:
+    given = record(task_in(Phase.UNDONE, "bill"), task_in(phase, "ship"), status=SagaRecord.STUCK)
+    assert told(given).owed_at_s == (20.0 if phase in OWING else None)
+
+
+@pytest.mark.parametrize("phase", Phase)
+def test_an_outcome_is_unknown_after_silence_until_it_is_settled(phase: Phase) -> None:
+    given = record(task_in(Phase.DONE, "bill"), task_in(phase, "ship"))
+    assert told(given).unknown_at_s == (20.0 if phase in (Phase.UNKNOWN, Phase.PROBED) else None)
+
+
+def test_an_outcome_stays_unknown_while_the_step_is_asked_again() -> None:
+    asked = task_in(Phase.ASKED, "ship")
+    assert told(record(asked)).unknown_at_s is None
+    asked.do.earlier_ids.append(b"1")
+    assert told(record(asked)).unknown_at_s == 20.0
+    del asked.do.earlier_ids[:]
+    asked.do.faulted_ids.append(b"1")
+    assert told(record(asked)).unknown_at_s == 20.0
+
+
+def test_an_undo_is_owed_since_the_saga_turned_back_whatever_moves_meanwhile() -> None:
+    owing = record(task_in(Phase.OWED, "bill"), task_in(Phase.UNKNOWN, "ship"), status=SagaRecord.COMPENSATING)
+    first = told(owing)
+    owing.last_progress_at_s = 30.0
+    again = told(owing, first)
+    assert (again.progressed_at_s, again.owed_at_s, again.unknown_at_s) == (30.0, 20.0, 20.0)
+
+
+def test_what_is_owed_again_is_owed_since_then() -> None:
+    owing = record(task_in(Phase.OWED, "bill"), status=SagaRecord.COMPENSATING)
+    settled = told(record(task_in(Phase.UNDONE, "bill"), status=SagaRecord.COMPENSATING), told(owing))
+    assert settled.owed_at_s is None
+    owing.last_progress_at_s = 40.0
+    assert told(owing, settled).owed_at_s == 40.0
+
+
+def test_what_has_ended_owes_nothing_that_anybody_will_see_to() -> None:
+    ended = record(task_in(Phase.OWED, "bill"), task_in(Phase.UNKNOWN, "ship"), status=SagaRecord.ABANDONED)
+    assert (told(ended).owed_at_s, told(ended).unknown_at_s) == (None, None)

@@ -83,6 +83,8 @@ WANTED = {
     "stuck at a step with an error": SummaryFilter(statuses=("stuck",), step="bill", error="refund"),
     "of a version that nobody carries": SummaryFilter(statuses=("running",), not_carried=("trip/bb",)),
     "with a dead letter": SummaryFilter(has_dead_letters=True),
+    "that owe an undo": SummaryFilter(owes=True),
+    "with an unknown outcome": SummaryFilter(is_unknown=True),
 }
 
 

@@ -166,6 +166,22 @@ def test_a_row_says_in_its_columns_what_its_record_says(says: str, wrong: ActorS
     assert re.search(f"^I11: order-process/ORD-1 {says}", said), said
 
 
+def test_a_row_says_since_when_an_undo_is_owed_and_an_outcome_unknown() -> None:
+    record = SagaRecord.FromString(row(COMPENSATING, Phase.OWED, WAITING).state)
+    record.last_progress_at_s = 2.0
+    first = of(record)
+    record.last_progress_at_s = 3.0
+    later, told_first = of(record), first.summary
+    assert told_first is not None and told_first.owed_at_s == 2.0 and broken(first) == []
+    again = replace(later, summary=summary_of(record, told_first))
+    assert broken(again, first) == []
+    for wrong in (3.0, None):
+        (said,) = broken(replace(again, summary=replace(told_first, progressed_at_s=3.0, owed_at_s=wrong)), first)
+        assert said == f"I11: order-process/ORD-1 owes an undo: True, since 2.0, and its row says since {wrong}"
+    (said,) = broken(replace(first, summary=replace(told_first, unknown_at_s=2.0)))
+    assert "has a step of unknown outcome: False, since None, and its row says since 2.0" in said
+
+
 def test_a_row_may_leave_out_steps_and_says_so() -> None:
     many = SagaRecord.FromString(row(COMPENSATING, Phase.OWED, UNDOING).state)
     sound = of(many)
