@@ -153,7 +153,7 @@ class Node:
         for sweeper in self.shards.sweepers.values():
             self._ports.tasks.start(self._sweep(sweeper), name="sweeper")
         await self._front.serving(True)
-        parts = NodeParts(self.membership, self.shards.sweepers, self.committer, self.headroom, self.mesh)
+        parts = NodeParts(self.membership, self.shards.sweepers, self.committer, self.headroom, self.mesh, self.store)
         self._readiness.watch(parts)
         failpoint(Failpoint.NODE_SERVES)
         about = self.name, self.address, self.incarnation, tuple(self._services), self.settings.shown_store

@@ -56,7 +56,7 @@ class Lease:
 
     def __init__(self, clock: Clock, lease_s: float, lapsed: Callable[[], None]) -> None:
         self._clock = clock
-        self._lease_s = lease_s
+        self.lease_s = lease_s  # For how long a renewal makes it sure.
         self._lapsed = lapsed
         self._deadline_s = float("-inf")
         self._timer: Cancellable | None = None
@@ -74,7 +74,7 @@ class Lease:
     def renewed(self, sent_s: float) -> None:
         """A renewal that was sent at this monotonic instant has worked."""
         self._cancel()
-        self._deadline_s = sent_s + self._lease_s
+        self._deadline_s = sent_s + self.lease_s
         self._timer = self._clock.call_later(self.left_s, self._expire)
 
     def drop(self) -> None:
@@ -84,7 +84,7 @@ class Lease:
 
     def _expire(self) -> None:
         if self.is_sure:  # The timer was early: clocks and timers need not agree to the microsecond.
-            self.renewed(self._deadline_s - self._lease_s)
+            self.renewed(self._deadline_s - self.lease_s)
         else:
             self._timer = None
             self._lapsed()

@@ -26,6 +26,7 @@ from runtime.page.live import LiveReader, ScreenFailed
 from runtime.page.posting import take_form
 from runtime.page.screen import Screen
 from runtime.page.screens import read_screen
+from runtime.page.store_metrics import metrics_route
 from runtime.ports import Ports
 
 __all__ = ["STATIC", "PageApp"]
@@ -44,6 +45,7 @@ class PageApp:
         self.asgi = Starlette(
             routes=[
                 Route("/livez", _livez),
+                metrics_route(desk, ports),
                 Route("/live", self._live),
                 Mount("/static", StaticFiles(directory=STATIC)),
                 Route("/do/{what}", self._form, methods=["POST"]),

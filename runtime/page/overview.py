@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from runtime.operate.dead_letters import dead_letters
+from runtime.operate.spans import span
+from runtime.operate.standing import COUNTED_MAX, StoreStanding, many, standing_of
 from runtime.operate.survey import WAITS, Wanted, nodes_of, saga_counts, sagas
 from runtime.page.desk import PageDesk
 from runtime.page.links import link
@@ -16,6 +18,7 @@ from runtime.store.records import ClusterView
 __all__ = ["overview"]
 
 _IDLE_S = 600.0
+_LATE_S = 600.0  # what has been owed or unknown for longer needs a look
 _MOVING = ("running", "compensating")
 _ENDED = ("completed", "compensated", "abandoned")
 
@@ -34,11 +37,11 @@ class Tile:
 async def overview(desk: PageDesk) -> Screen:
     """Raises StoreError."""
     async with desk.view() as store:
-        view, counts = await store.cluster(), await saga_counts(store)
-        tiles = await _tiles(store, counts)
+        view, counts, standing = await store.cluster(), await saga_counts(store), await standing_of(store)
+        tiles = [*_owed_and_unknown(standing), *await _tiles(store, counts)]
         letters = len(await dead_letters(store, limit=ROWS_MAX + 1))
     values = {
-        "sentence": sentence(counts, view),
+        "sentence": sentence(counts, view, standing),
         "tiles": tiles,
         "letters": _up_to(letters),
         "nodes": nodes_of(view)[:ROWS_MAX],
@@ -47,7 +50,7 @@ async def overview(desk: PageDesk) -> Screen:
     return Screen("overview", "Overview", ("tiles", "nodes"), values=values)
 
 
-def sentence(counts: Sequence[tuple[str, str, int]], view: ClusterView) -> str:
+def sentence(counts: Sequence[tuple[str, str, int]], view: ClusterView, standing: StoreStanding) -> str:
     """How it stands, in one sentence."""
     number = dict.fromkeys(("stuck", *_MOVING, "suspended"), 0)
     for _, status, count in counts:
@@ -61,6 +64,10 @@ def sentence(counts: Sequence[tuple[str, str, int]], view: ClusterView) -> str:
     ]
     said = [f"{count:,} {'saga' if count == 1 else 'sagas'} {one if count == 1 else many}" for count, one, many in told]
     words = [text for text, (count, *_) in zip(said, told, strict=True) if count]
+    owing, since_s = many(standing.owed)
+    if since_s is not None:
+        owes = "saga owes an undo" if owing == 1 else "sagas owe an undo"
+        words.insert(0, f"{owing:,} {owes}, the first for {_for(standing.now_s - since_s)}")
     live = sum(node.lease_until_s > view.now_s for node in view.nodes)
     if not view.nodes:
         nodes = "no node has joined"
@@ -71,6 +78,29 @@ def sentence(counts: Sequence[tuple[str, str, int]], view: ClusterView) -> str:
 
 def _has(count: int) -> str:
     return "has" if count == 1 else "have"
+
+
+def _owed_and_unknown(standing: StoreStanding) -> list[Tile]:
+    """Counted in indexes, so they are true whatever their number."""
+    pairs = (
+        ("Undo owed", "It is owed", standing.owed, {"owing": "yes"}),
+        ("Outcome unknown", "Nobody knows it", standing.unknown, {"unknown": "yes"}),
+    )
+    tiles = []
+    for name, since, tallies, fields in pairs:
+        count, at_s = many(tallies)
+        has_all = all(one.count < COUNTED_MAX for one in tallies)
+        about = "None is." if at_s is None else f"{since} for {_for(standing.now_s - at_s)}."
+        tone = "bad" if at_s is not None and standing.now_s - at_s > _LATE_S else "warn"
+        tiles.append(_tile(name, about, f"{count:,}" if has_all else f"over {COUNTED_MAX:,}", fields, tone))
+    return tiles
+
+
+def _for(seconds: float) -> str:
+    """In words that change once a minute, so that the page does not."""
+    if seconds < 120:
+        return "less than a minute" if seconds < 60 else "a minute"
+    return span(seconds)
 
 
 async def _tiles(store: OperatorStore, counts: Sequence[tuple[str, str, int]]) -> list[Tile]:
@@ -85,7 +115,7 @@ async def _tiles(store: OperatorStore, counts: Sequence[tuple[str, str, int]]) -
     letters = Wanted(has_dead_letters=True)
     return [
         _tile("Stuck", "They wait for a person.", counted("stuck"), {"status": "stuck"}, "bad"),
-        _tile("Turning back", "Undos are owed.", counted("compensating"), {"status": "compensating"}, "warn"),
+        _tile("Turning back", "They undo what was done.", counted("compensating"), {"status": "compensating"}, "warn"),
         _tile("Idle for 10 minutes", "Under way, without progress.", await found(idle), idle_fields, "warn"),
         _tile("With dead letters", "A message was given up.", await found(letters), {"letters": "yes"}, "bad"),
         _tile("Waiting for their version", "No live node has it.", await found(version), {"status": WAITS}, "bad"),

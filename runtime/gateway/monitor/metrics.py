@@ -63,6 +63,9 @@ def _of_membership(parts: NodeParts) -> Iterator[Metric]:
         "For how long the lease of this node is sure yet; 0 when it is lost.",
         parts.membership.lease.left_s,
     )
+    yield GaugeMetricFamily(
+        "amends_lease_seconds", "For how long a renewal makes the lease sure.", parts.membership.lease.lease_s
+    )
     shards = GaugeMetricFamily("amends_shards", "Shards that this node runs.", labels=["kind"])
     lacking = GaugeMetricFamily(
         "amends_shards_unowned", "Shards that no node runs, as this node has last read.", labels=["kind"]

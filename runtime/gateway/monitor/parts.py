@@ -10,6 +10,7 @@ from runtime.durable.region.headroom import Headroom
 from runtime.durable.region.sweeper import Sweeper
 from runtime.mesh.peers import Mesh
 from runtime.store.committer import Committer
+from runtime.store.port import OperatorStore
 
 __all__ = ["NodeParts"]
 
@@ -23,3 +24,4 @@ class NodeParts:
     committer: Committer
     headroom: Headroom
     mesh: Mesh
+    store: OperatorStore

@@ -5,10 +5,13 @@ from __future__ import annotations
 from runtime.config import Settings
 from runtime.gateway.http_server import HttpServer
 from runtime.gateway.monitor.application import monitor_application
+from runtime.gateway.monitor.exposition import Exposition
 from runtime.gateway.monitor.fact_counts import FactCounts
 from runtime.gateway.monitor.loop_lag import LoopLag
 from runtime.gateway.monitor.metrics import NodeMetrics
 from runtime.gateway.monitor.readiness import Readiness
+from runtime.gateway.monitor.standing_reader import StandingReader
+from runtime.operate.standing import StoreStanding, standing_of
 from runtime.ports import Ports
 
 __all__ = ["ServedMonitor"]
@@ -20,8 +23,13 @@ class ServedMonitor:
     def __init__(self, settings: Settings, version: str, ports: Ports, readiness: Readiness) -> None:
         self.facts = FactCounts(ports.report)
         self._lag = LoopLag(ports.clock)
+
+        async def read_standing() -> StoreStanding | None:
+            return None if readiness.parts is None else await standing_of(readiness.parts.store)
+
         metrics = NodeMetrics(settings.node_name, version, readiness, self._lag, self.facts)
-        application = monitor_application(metrics, readiness.reasons)
+        store = StandingReader(read_standing, ports.clock, ports.tasks)
+        application = monitor_application(Exposition(store, metrics), readiness.reasons)
         self._server = HttpServer(application, settings.monitor_listen, ports.tasks)
 
     @property

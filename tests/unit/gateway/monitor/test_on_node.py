@@ -76,10 +76,10 @@ class WatchedNode:
 
 
 @asynccontextmanager
-async def watched() -> AsyncIterator[WatchedNode]:
+async def watched(store: CutOffStore | None = None) -> AsyncIterator[WatchedNode]:
     facts: list[Fact] = []
     ports = system_ports(facts.append)
-    store = CutOffStore(ports)
+    store = store or CutOffStore(ports)
     settings = Settings(
         listen="127.0.0.1:0", monitor_listen="127.0.0.1:0", name="one", lease_s=0.6, renew_s=0.1, sweep_s=0.1
     )
