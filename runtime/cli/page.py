@@ -7,12 +7,14 @@ import getpass
 import json
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 
 import click
 from click.core import ParameterSource
 
 from runtime.admin.known_types import known_catalogue, types_of
 from runtime.admin.session import Session
+from runtime.gateway.operators.authenticator import Authenticator
 from runtime.observe.logging import open_log
 from runtime.page.desk import PageDesk, acting_on, view_of
 from runtime.page.server import PageServer
@@ -62,6 +64,18 @@ _GRACE_S = 5.0
     help=f"Whose definitions tell what an act would do.  [default: catalogue of [{TABLE}] in {FILE}]",
 )
 @click.option("--read-only", is_flag=True, help="Offer no acts.")
+@click.option(
+    "--operators",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Let only those in who are in this file; `amends admin token` makes their entries.",
+)
+@click.option(
+    "--proxy-header",
+    default="",
+    metavar="NAME",
+    help="By which a proxy on this machine names who looks.",
+)
+@click.option("--host", "hosts", multiple=True, metavar="NAME", help="A name by which others reach the page.")
 @click.option("--json", "as_json", is_flag=True, help="Say the address as one line of JSON.")
 @click.pass_context
 def page(
@@ -71,12 +85,18 @@ def page(
     contracts: tuple[str, ...],
     catalogue: str,
     read_only: bool,
+    operators: Path | None,
+    proxy_header: str,
+    hosts: tuple[str, ...],
     as_json: bool,
 ) -> None:
     """Serve the operator's page until a signal ends it: how all sagas stand, and what can be done about each.
 
-    It works while nodes run and when none does. It asks nobody who he is: so it is offered on the loopback alone.
+    It works while nodes run and when none does. Without --operators it asks nobody who he is: so it is offered on the
+    loopback alone.
     """
+    if (proxy_header or hosts) and operators is None:
+        raise click.UsageError("--proxy-header and --host need --operators FILE, which says who may come in")
     said = ctx.get_parameter_source("contracts") is not ParameterSource.DEFAULT
     session = Session(url=store, contracts=contracts, contracts_are_said=said)
 
@@ -90,7 +110,8 @@ def page(
         known = known_catalogue(catalogue)
         acting = None if read_only else acting_on(store, ports, known, _login())
         desk = PageDesk(view_of(store, ports), types_of(session, known), without_password(store), acting)
-        server = PageServer(desk, listen, ports)
+        asked = Authenticator(operators, ports, proxy_header=proxy_header) if operators else None
+        server = PageServer(desk, listen, ports, authenticator=asked, hosts=hosts)
         async with desk.view() as view:  # whether it can be read is told now, and not by the first screen
             await view.cluster()
         await server.start()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 
 from starlette.applications import Starlette
@@ -15,6 +15,8 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from runtime.errors import AmendsError, InvalidMessage, MessageTooLarge, Overloaded
+from runtime.gateway.operators.authenticator import Authenticator, CannotTell, NotKnown
+from runtime.gateway.operators.operator import Operator
 from runtime.operate.act_refused import ActRefused
 from runtime.operate.dead_letters import NotFound
 from runtime.page.desk import PageDesk
@@ -26,6 +28,8 @@ from runtime.page.live import LiveReader, ScreenFailed
 from runtime.page.posting import take_form
 from runtime.page.screen import Screen
 from runtime.page.screens import read_screen
+from runtime.page.sign_in import SIGN_IN, SIGN_OUT, Door, SignIn, operator_of
+from runtime.page.sign_in import screen as sign_in_screen
 from runtime.page.store_metrics import metrics_route
 from runtime.ports import Ports
 
@@ -37,9 +41,13 @@ STATIC = Path(__file__).parent / "static"
 class PageApp:
     """`asgi` is what a server runs; `reader` is to be closed before the server can end."""
 
-    def __init__(self, desk: PageDesk, ports: Ports) -> None:
+    def __init__(
+        self, desk: PageDesk, ports: Ports, *, authenticator: Authenticator | None = None, hosts: Sequence[str] = ()
+    ) -> None:
+        """Without an authenticator it asks nobody who he is. `hosts` are names by which others reach it."""
         self._desk = desk
         self._ports = ports
+        self._sign_in = SignIn(authenticator, ports) if authenticator else None
         self._drawing = Drawing(desk.name, acts=desk.acting is not None)
         self.reader = LiveReader(self._marks, ports)
         self.asgi = Starlette(
@@ -48,26 +56,53 @@ class PageApp:
                 metrics_route(desk, ports),
                 Route("/live", self._live),
                 Mount("/static", StaticFiles(directory=STATIC)),
+                Route(SIGN_IN, self._sign, methods=["GET", "POST"]),
+                Route(SIGN_OUT, self._leave, methods=["POST"]),
                 Route("/do/{what}", self._form, methods=["POST"]),
                 Route("/{rest:path}", self._screen),
             ],
-            middleware=[Middleware(Guard), Middleware(_AsSent)],
+            middleware=[
+                Middleware(Guard, hosts=[one.lower() for one in hosts]),
+                *([Middleware(Door, sign_in=self._sign_in)] if self._sign_in else []),
+                Middleware(_AsSent),
+            ],
             exception_handlers={HTTPException: self._refused, AmendsError: self._failed, Exception: self._broken},
         )
 
     async def _screen(self, request: Request) -> Response:
         here = _address(request)
-        screen = await read_screen(self._desk, read_address(here))
+        screen = await read_screen(self._desk_of(request), read_address(here))
         if screen.elsewhere:
             return RedirectResponse(screen.elsewhere, 303)
-        return self._drawn(screen, here)
+        return self._drawn(screen, here, operator_of(request.scope))
+
+    def _desk_of(self, request: Request) -> PageDesk:
+        """Of whoever makes the request. Raises NotKnown for nobody, who does not come so far."""
+        operator = operator_of(request.scope)
+        if self._sign_in is not None and operator is None:
+            raise NotKnown("sign in first")
+        return self._desk.of(operator)
 
     async def _form(self, request: Request) -> Response:
         """An act is answered by the address of what came of it, so that nothing is sent again when that is reloaded."""
-        screen = await take_form(self._desk, request)
+        operator = operator_of(request.scope)
+        screen = await take_form(self._desk_of(request), request)
         if screen.elsewhere:
             return RedirectResponse(screen.elsewhere, 303)
-        return self._drawn(screen, "/")
+        return self._drawn(screen, "/", operator)
+
+    async def _sign(self, request: Request) -> Response:
+        if self._sign_in is None:
+            raise NotFound("this page asks nobody who he is; begin with the overview")
+        if request.method != "POST":
+            return self._drawn(sign_in_screen(request.query_params.get("to", "/")), "/", is_outside=True)
+        taken = await self._sign_in.take(request)
+        return taken if isinstance(taken, Response) else self._drawn(taken, "/", is_outside=True)
+
+    async def _leave(self, request: Request) -> Response:
+        if self._sign_in is None:
+            raise NotFound("this page asks nobody who he is; begin with the overview")
+        return self._sign_in.leave(request)
 
     async def _live(self, request: Request) -> Response:
         address = request.query_params.get("of", "")
@@ -87,8 +122,11 @@ class PageApp:
         """Of the parts that an address shows now. Raises AmendsError."""
         return marks_of(self._drawing.parts(await read_screen(self._desk, read_address(address))))
 
-    def _drawn(self, screen: Screen, here: str) -> Response:
-        return HTMLResponse(self._drawing.page(screen, here), screen.status)
+    def _drawn(
+        self, screen: Screen, here: str, operator: Operator | None = None, *, is_outside: bool = False
+    ) -> Response:
+        who = operator.name if operator else ""
+        return HTMLResponse(self._drawing.page(screen, here, who=who, is_outside=is_outside), screen.status)
 
     def _told(self, status: int, title: str, text: str) -> Response:
         values = {"title": title, "text": text}
@@ -102,8 +140,10 @@ class PageApp:
         if isinstance(error, InvalidMessage):
             is_form = request.method == "POST"
             return self._told(400, "Nothing was done" if is_form else "This address means nothing", str(error))
-        if isinstance(error, FormRefused):
+        if isinstance(error, FormRefused | NotKnown):
             return self._told(403, "Nothing was done", str(error))
+        if isinstance(error, CannotTell):
+            return PlainTextResponse(f"{error}\n", 503)
         if isinstance(error, ActRefused):
             return self._told(409, "Refused: nothing was done", str(error))
         if isinstance(error, Overloaded):

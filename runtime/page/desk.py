@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from runtime.contracts import Contracts
+from runtime.gateway.operators.operator import Operator
 from runtime.page.forms import FormRefused
 from runtime.page.seal import FormSeal
 from runtime.ports import Clock, Ports
@@ -33,6 +34,7 @@ class Acting:
     who: str  # acts if the form says nobody else
     seal: FormSeal
     clock: Clock
+    operator: Operator | None = None  # who acts, where the page knows it: nobody acts in another name
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +46,19 @@ class PageDesk:
     name: str
     acting: Acting | None = None  # a page without it only reads
 
+    def of(self, operator: Operator | None) -> PageDesk:
+        """As this operator has it: one who may only read has a page that only reads."""
+        if operator is None or self.acting is None:
+            return self
+        acting = replace(self.acting, who=operator.name, operator=operator) if operator.may_act else None
+        return replace(self, acting=acting)
+
     def must_act(self) -> Acting:
         """Raises FormRefused on a page that only reads."""
         if self.acting is None:
             raise FormRefused(
-                "this page only reads: it was started with --read-only. Act by the command line, or start it without"
+                "this page only reads for you: it was started with --read-only, or your rights are to read. Act by the "
+                "command line, or have it started without, or ask for the right to act"
             )
         return self.acting
 

@@ -43,8 +43,11 @@ class Drawing:
         """The parts that change while people look, by their names."""
         return {part: self._part(screen, part) for part in screen.live}
 
-    def page(self, screen: Screen, here: str) -> str:
-        """The whole page; `here` is its address, from which its parts are fetched anew."""
+    def page(self, screen: Screen, here: str, *, who: str = "", is_outside: bool = False) -> str:
+        """The whole page; `here` is its address, from which its parts are fetched anew.
+
+        `who` looks at it, where the page knows it. One who is outside yet is not told where the store lies.
+        """
         live = self.parts(screen)
         return self._templates.get_template("page.html").render(
             title=screen.title,
@@ -52,7 +55,8 @@ class Drawing:
             live={part: Markup(text) for part, text in live.items()},  # drawn by a template, which has escaped it
             still=[Markup(self._part(screen, part)) for part in screen.still],
             marks=links.link("/live", {"of": here, "seen": _spelt(marks_of(live))}) if live else "",
-            store_name=self._store_name,
+            store_name="" if is_outside else self._store_name,
+            who=who,
             acts=self._acts,
             q=screen.values.get("q", ""),
         )

@@ -1,13 +1,16 @@
-"""Where the page is reached: an HTTP server on the loopback. It asks nobody who he is."""
+"""Where the page is reached: an HTTP server on the loopback, or anywhere if it knows its operators."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from runtime.errors import InvalidSettings
 from runtime.gateway.http_server import HttpServer
+from runtime.gateway.operators.authenticator import Authenticator
 from runtime.page.app import PageApp
 from runtime.page.desk import PageDesk
 from runtime.ports import Ports
-from runtime.text_rules import check_reach, parse_listen
+from runtime.text_rules import is_own
 
 __all__ = ["PageServer"]
 
@@ -15,20 +18,27 @@ __all__ = ["PageServer"]
 class PageServer:
     """`start` it once, `close` it once."""
 
-    def __init__(self, desk: PageDesk, listen: str, ports: Ports) -> None:
-        """Raises InvalidSettings for what is no address of the loopback."""
+    def __init__(
+        self,
+        desk: PageDesk,
+        listen: str,
+        ports: Ports,
+        *,
+        authenticator: Authenticator | None = None,
+        hosts: Sequence[str] = (),
+    ) -> None:
+        """Raises InvalidSettings for what is no address, and for one beyond this machine if the page asks nobody."""
         try:
-            parse_listen(listen)
+            is_reached_here_alone = is_own(listen)
         except ValueError as error:
             raise InvalidSettings(f"the page cannot listen on {listen!r}: {error}") from error
-        try:
-            check_reach(listen, anywhere=False)
-        except ValueError:
+        if not is_reached_here_alone and (authenticator is None or not hosts):
             raise InvalidSettings(
                 f"the page cannot listen on {listen!r}: it asks nobody who he is, so it is offered on the loopback "
-                "alone, such as 127.0.0.1:7680. Reach it from elsewhere by a tunnel: ssh -L 7680:127.0.0.1:7680 HOST"
-            ) from None
-        self._app = PageApp(desk, ports)
+                "alone, such as 127.0.0.1:7680. Reach it from elsewhere by a tunnel: ssh -L 7680:127.0.0.1:7680 HOST. "
+                "Or name those who may come in, and the names by which they reach it: --operators FILE --host NAME"
+            )
+        self._app = PageApp(desk, ports, authenticator=authenticator, hosts=hosts)
         self._server = HttpServer(self._app.asgi, listen, ports.tasks)
 
     @property

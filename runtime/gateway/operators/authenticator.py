@@ -74,7 +74,11 @@ class Authenticator:
 
     def of_token(self, token: str) -> Operator:
         """Raises NotKnown, and CannotTell while the file of operators cannot be used."""
-        found = self._found(self._file.by_digest, digest_of(token))
+        return self.of_digest(digest_of(token))
+
+    def of_digest(self, digest: str) -> Operator:
+        """Of a token that was checked before. Raises NotKnown, and CannotTell as above."""
+        found = self._found(self._file.by_digest, digest)
         if found is None:
             raise NotKnown("no operator has this token; it may have been taken back")
         return found

@@ -45,6 +45,7 @@ def form_of(desk: PageDesk, fields: Mapping[str, str], trouble: str = "") -> Scr
         "settled": looked_at,
         "seal": acting.seal.of(FORM, looked_at),
         "who": fields.get("who", acting.who),
+        "is_known": acting.operator is not None,
         "reason": fields.get("reason", ""),
         "data": fields.get("data", ""),
         "when": fields.get("when", "now"),
