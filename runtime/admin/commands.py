@@ -33,6 +33,8 @@ from runtime.admin.session import NEEDS_A_PERSON, Session
 from runtime.admin.showing import show
 from runtime.admin.timer_commands import list_timers
 from runtime.admin.token_command import token
+from runtime.admin.top_command import top
+from runtime.admin.watching import watchable
 from runtime.config import ENV_PREFIX, SETTINGS
 from runtime.observe.console import run
 from runtime.observe.conversation import Conversation, read_conversation
@@ -115,6 +117,7 @@ admin.add_command(serve)
 admin.add_command(token)
 admin.add_command(pauses)
 admin.add_command(list_timers)
+admin.add_command(top)
 
 
 @admin.command()
@@ -202,6 +205,9 @@ def dead_letters_group(ctx: click.Context, limit: int, as_json: bool) -> None:
         if len(found) > limit:
             click.echo("warning: there are more, beyond --limit", err=True)
 
+
+for listing in (nodes, shards, list_sagas, list_processes, dead_letters_group, list_timers, pauses, definitions):
+    watchable(listing)
 
 for command in (replay_command, discard_command, replay_many, discard_many):
     dead_letters_group.add_command(command)

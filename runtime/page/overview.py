@@ -6,14 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from runtime.operate.dead_letters import dead_letters
-from runtime.operate.spans import span
+from runtime.operate.overview import for_how_long, sentence
 from runtime.operate.standing import COUNTED_MAX, StoreStanding, many, standing_of
 from runtime.operate.survey import WAITS, Wanted, nodes_of, saga_counts, sagas
 from runtime.page.desk import PageDesk
 from runtime.page.links import link
 from runtime.page.screen import ROWS_MAX, Screen
 from runtime.store.port import OperatorStore
-from runtime.store.records import ClusterView
 
 __all__ = ["overview"]
 
@@ -41,43 +40,13 @@ async def overview(desk: PageDesk) -> Screen:
         tiles = [*_owed_and_unknown(standing), *await _tiles(store, counts)]
         letters = len(await dead_letters(store, limit=ROWS_MAX + 1))
     values = {
-        "sentence": sentence(counts, view, standing),
+        "sentence": sentence(standing, view),
         "tiles": tiles,
         "letters": _up_to(letters),
         "nodes": nodes_of(view)[:ROWS_MAX],
         "now_s": view.now_s,
     }
     return Screen("overview", "Overview", ("tiles", "nodes"), values=values)
-
-
-def sentence(counts: Sequence[tuple[str, str, int]], view: ClusterView, standing: StoreStanding) -> str:
-    """How it stands, in one sentence."""
-    number = dict.fromkeys(("stuck", *_MOVING, "suspended"), 0)
-    for _, status, count in counts:
-        if status in number:
-            number[status] += count
-    told = [
-        (number["stuck"], "is stuck", "are stuck"),
-        (number["compensating"], "turns back", "turn back"),
-        (number["suspended"], "is suspended", "are suspended"),
-        (number["running"], "goes forward", "go forward"),
-    ]
-    said = [f"{count:,} {'saga' if count == 1 else 'sagas'} {one if count == 1 else many}" for count, one, many in told]
-    words = [text for text, (count, *_) in zip(said, told, strict=True) if count]
-    owing, since_s = many(standing.owed)
-    if since_s is not None:
-        owes = "saga owes an undo" if owing == 1 else "sagas owe an undo"
-        words.insert(0, f"{owing:,} {owes}, the first for {_for(standing.now_s - since_s)}")
-    live = sum(node.lease_until_s > view.now_s for node in view.nodes)
-    if not view.nodes:
-        nodes = "no node has joined"
-    else:
-        nodes = f"{live} of {len(view.nodes)} {'node' if len(view.nodes) == 1 else 'nodes'} {_has(live)} a lease"
-    return f"{', '.join(words) or 'No saga is under way'}; {nodes}."
-
-
-def _has(count: int) -> str:
-    return "has" if count == 1 else "have"
 
 
 def _owed_and_unknown(standing: StoreStanding) -> list[Tile]:
@@ -90,17 +59,10 @@ def _owed_and_unknown(standing: StoreStanding) -> list[Tile]:
     for name, since, tallies, fields in pairs:
         count, at_s = many(tallies)
         has_all = all(one.count < COUNTED_MAX for one in tallies)
-        about = "None is." if at_s is None else f"{since} for {_for(standing.now_s - at_s)}."
+        about = "None is." if at_s is None else f"{since} for {for_how_long(standing.now_s - at_s)}."
         tone = "bad" if at_s is not None and standing.now_s - at_s > _LATE_S else "warn"
         tiles.append(_tile(name, about, f"{count:,}" if has_all else f"over {COUNTED_MAX:,}", fields, tone))
     return tiles
-
-
-def _for(seconds: float) -> str:
-    """In words that change once a minute, so that the page does not."""
-    if seconds < 120:
-        return "less than a minute" if seconds < 60 else "a minute"
-    return span(seconds)
 
 
 async def _tiles(store: OperatorStore, counts: Sequence[tuple[str, str, int]]) -> list[Tile]:

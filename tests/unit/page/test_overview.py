@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from runtime.operate.overview import sentence
 from runtime.operate.standing import StoreStanding
-from runtime.page.overview import sentence
 from runtime.saga.view import Phase
 from runtime.store.records import ClusterView
 from runtime.store.tallies import Tally
@@ -15,21 +15,20 @@ from tests.unit.page.seen import SeenPage
 from tests.unit.saga.records import task_in
 
 
-def said(*counts: tuple[str, int], standing: StoreStanding | None = None) -> str:
-    return sentence(
-        [("trip", status, count) for status, count in counts],
-        ClusterView(0.0, (), (), ()),
-        standing or StoreStanding(0.0),
+def said(*counts: tuple[str, int], owed: tuple[Tally, ...] = ()) -> str:
+    standing = StoreStanding(
+        1_000.0, sagas=tuple((status, Tally("trip", count, 0.0)) for status, count in counts), owed=owed
     )
+    return sentence(standing, ClusterView(0.0, (), (), ()))
 
 
 def test_the_sentence_begins_with_what_is_worst() -> None:
-    told = said(("running", 12), ("completed", 9), ("stuck", 1), ("compensating", 2))
+    told = said(("running", 12), ("stuck", 1), ("compensating", 2))
     assert told == "1 saga is stuck, 2 sagas turn back, 12 sagas go forward; no node has joined."
 
 
 def test_the_sentence_says_that_nothing_is_under_way() -> None:
-    assert said(("completed", 9)) == "No saga is under way; no node has joined."
+    assert said() == "No saga is under way; no node has joined."
 
 
 @pytest.mark.parametrize(
@@ -41,7 +40,7 @@ def test_the_sentence_says_that_nothing_is_under_way() -> None:
     ],
 )
 def test_the_sentence_begins_with_undos_that_are_owed(owed: tuple[Tally, ...], told: str) -> None:
-    assert said(("stuck", 1), standing=StoreStanding(1_000.0, owed=owed)).startswith(f"{told}, 1 saga is stuck; ")
+    assert said(("stuck", 1), owed=owed).startswith(f"{told}, 1 saga is stuck; ")
 
 
 async def test_the_overview_counts_what_the_lists_behind_its_tiles_have(place: PageStore, browser: Browser) -> None:
