@@ -34,7 +34,7 @@ SCHEDULES := $(CATALOGUES:%=schedules-%) schedules-probed schedules-prices
 PROVE := $(BIN)/python -m tests.proof
 
 .PHONY: help install protos snapshot docs format lint types test sim nightly schedules failpoints powercuts mutants
-.PHONY: storm demo bench clean
+.PHONY: storm demo demo-page bench clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -126,6 +126,9 @@ storm: $(STAMP)  ## SECONDS of kills, freezes and cuts over real processes under
 
 demo: $(STAMP)  ## four nodes on STORE=sqlite or postgresql, orders in both styles, a kill -9, and every order checked
 	$(BIN)/python -m examples.demo --store $(STORE)
+
+demo-page: $(STAMP)  ## four nodes under light load and the operator's page over them, until Ctrl-C; its buttons kill nodes
+	$(BIN)/python -m examples.demo_page
 
 bench: $(STAMP)  ## measure, and print the figures
 	$(BIN)/python -m bench.actors

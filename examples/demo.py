@@ -37,12 +37,15 @@ from runtime.observe.conversation import read_conversation
 from runtime.testing.processes.harness import Harness
 from runtime.testing.processes.throwaway import THROWAWAY_STORES, throwaway_store
 
-__all__ = ["demo", "main"]
+__all__ = ["NODE", "SERVICES", "STOCK", "WISHES", "demo", "main"]
 
 SERVICES = ("sales", "billing", "warehouse", "orchestration")
 STOCK = {"lamp": 20, "chair": 20}
 WITHIN_S = 55.0
-_NODE = (sys.executable, str(Path(__file__).parents[1] / "node.py"))
+_ONWARD = (
+    "See it in a browser: [bold]make demo-page[/] keeps four nodes running, and opens the operator's page over them."
+)
+NODE = (sys.executable, str(Path(__file__).parents[1] / "node.py"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,7 +243,7 @@ def _summary(books: OrderBooks) -> str:
 
 async def perform(console: Console, store_url: str = "") -> int:
     """Run the demo on this store, or on a file of its own; the exit code."""
-    harness = Harness(command=_NODE, store_url=store_url, settings={"log_format": "json"})
+    harness = Harness(command=NODE, store_url=store_url, settings={"log_format": "json"})
     try:
         async with asyncio.timeout(WITHIN_S), harness:
             wrong = await Demo(harness, console).run()
@@ -254,6 +257,7 @@ async def perform(console: Console, store_url: str = "") -> int:
         console.print(Panel(Text(text), title="this does not add up", border_style="red"))
         return 1
     console.print(Panel(Text(_summary(books)), title="all adds up", border_style="green", expand=False))
+    console.print(_ONWARD, highlight=False)
     return 0
 
 

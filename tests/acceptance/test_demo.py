@@ -31,7 +31,7 @@ async def test_the_demo_shows_every_order_and_one_conversation_of_each_style(sto
     for part in ("before", "during", "after"):
         for placed in orders_of(part):
             assert placed.order_id in output
-    for words in ("kill -9", "billing is back", "by orchestration", "by choreography", "all adds up"):
+    for words in ("kill -9", "billing is back", "by orchestration", "by choreography", "all adds up", "make demo-page"):
         assert words in output
 
 
@@ -39,7 +39,7 @@ async def test_the_demo_exits_with_1_and_says_what_is_wrong_when_a_node_does_not
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
 ) -> None:
-    monkeypatch.setattr("examples.demo._NODE", (sys.executable, "-c", "print('no such luck'); raise SystemExit(3)"))
+    monkeypatch.setattr("examples.demo.NODE", (sys.executable, "-c", "print('no such luck'); raise SystemExit(3)"))
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))  # keeps what the failed run leaves behind
     console = Console(record=True, width=120, file=io.StringIO())
     assert await perform(console) == 1
