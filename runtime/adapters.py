@@ -177,6 +177,7 @@ class HandlerBlocksLoop(Fact):
     blocked_s: float
     stack: str  # innermost first
     conversation: str
+    trace: str  # empty: it is not traced
 
 
 class Watchdog:
@@ -244,8 +245,8 @@ class Watchdog:
             for one in reversed(traceback.extract_stack(frame)[-_FRAMES:])
         ]
         address = f"{message.kind}/{message.key}"
-        stack, conversation = " < ".join(places), message.conversation.hex()
-        fact = HandlerBlocksLoop(address, message.type, message.id.hex(), round(blocked_s, 3), stack, conversation)
+        stack, about = " < ".join(places), (message.conversation.hex(), self._handling.trace_of(message))
+        fact = HandlerBlocksLoop(address, message.type, message.id.hex(), round(blocked_s, 3), stack, *about)
         self._report(fact)
 
 

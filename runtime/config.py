@@ -22,10 +22,11 @@ from typing import Any, Literal
 
 from runtime.durations import shown
 from runtime.errors import InvalidSettings
-from runtime.setting import DAY_S, Count, Names, OneOf, Seconds, Text, rule_of, setting
+from runtime.setting import DAY_S, Count, Names, OneOf, Seconds, Share, Some, Text, rule_of, setting
 from runtime.store_url import without_password, without_passwords
 from runtime.text_rules import (
     advertised,
+    collector_url,
     header_name,
     listen_or_nowhere,
     parse_listen,
@@ -54,6 +55,7 @@ _OF_AN_ORCHESTRATOR = re.compile(  # what Kubernetes and Docker say of a service
     r"(.+_)?(service_host|service_port(_.+)?|port(_\d+_(tcp|udp|sctp)(_(proto|port|addr))?)?|env_.+)"
 )
 _MIB = 1024 * 1024
+_HOPS = ("timer", "retry", "delay", "act", "subscriber")  # as in runtime/durable/traces/tracing.py
 _SHOWN_MAX = 80  # characters of a wrong value
 _ARGUMENT = "argument"  # the source of what a program says
 
@@ -112,6 +114,10 @@ class Settings:
 
     monitor_listen: str = setting("", Text(listen_or_nowhere))  # /livez, /readyz and /metrics by HTTP; empty: nowhere
     page_listen: str = setting("", Text(listen_or_nowhere))  # the operator's page, on the loopback; empty: nowhere
+
+    trace_endpoint: str = setting("", Text(collector_url))  # who takes traces, by OTLP over gRPC; empty: nobody
+    trace_ratio: float = setting(1.0, Share())  # of all conversations, by their ids: one is traced whole or not at all
+    trace_apart: tuple[str, ...] = setting(_HOPS, Some(_HOPS))  # what begins a trace of its own, with a link
 
     log_format: Literal["auto", "console", "json"] = setting("auto", OneOf(("auto", "console", "json")))
     log_level: Literal["debug", "info", "warning", "error"] = setting(

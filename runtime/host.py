@@ -48,6 +48,7 @@ from runtime.mesh.frames import frame_limit
 from runtime.mesh.peers import Identity, Mesh, MeshSettings, who_answers
 from runtime.observe.busy import BusyTeller
 from runtime.observe.node_facts import DrainCutShort, NodeStarted, NodeStopped
+from runtime.observe.tracing.on_node import NodeTracing
 from runtime.page.on_node import NodePage
 from runtime.ports import Ports
 from runtime.saga.catalogue import Catalogue
@@ -62,6 +63,7 @@ from runtime.version import amends_version
 __all__ = ["Node", "Register"]
 
 _ANSWER_S = 1.0
+_SPANS_S = 5.0  # for the last spans, at the end of a node
 
 
 class Node:
@@ -87,6 +89,7 @@ class Node:
         self._readiness = readiness = Readiness()
         self._monitor = NodeMonitor(settings, amends_version(), ports, readiness)
         self._ports = ports = self._monitor.ports
+        self._tracing = NodeTracing(settings, f"{self.name}@{self.incarnation}", amends_version(), ports)
         self._catalogue = catalogue
         self._services = settings.services or catalogue.service_names
         self._provided, self._pauses = Provided(catalogue.provides), Pauses(settings.pause_after, ports.report)
@@ -193,7 +196,8 @@ class Node:
         store, shards, limits, node = self.store, self.shards, self._limits, f"{self.name}@{self.incarnation}"
         upkeep = Upkeep(store, self._ports, shards.purges, retention_s=limits.retention_s, sweep_s=limits.sweep_s)
         for behaviour in self._behaviours:
-            kind = Kind(behaviour, contracts, subscribers, store, self._ports, limits, node, carriers)
+            tracing = self._tracing.of(behaviour)
+            kind = Kind(behaviour, contracts, subscribers, store, self._ports, limits, node, carriers, tracing)
             residents = Residents(kind, self.committer, self.router, shards.read_again, shards.may_commit)
             shards.sweepers[kind.name] = Sweeper(residents, upkeep.purge, self.headroom.found)
 
@@ -290,4 +294,5 @@ class Node:
         await self._provided.close(min(self.settings.drain_s, 2.0), self._ports.report)
         self._ports.failpoint(Failpoint.NODE_CLOSES)
         await self.store.close()
+        await self._tracing.close(_SPANS_S)
         await self._monitor.close(0.0)

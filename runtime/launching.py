@@ -277,7 +277,8 @@ def _exit_code(error: BaseException) -> int:
 
 def _settings_without_a_flag() -> str:
     flags = ("services", "store", "listen", "advertise", "name", "page_listen", "log_format", "log_level")
-    others = [f"{name} {field.default}" for name, field in SETTINGS.items() if name not in flags]
+    defaults = {name: field.default for name, field in SETTINGS.items() if name not in flags}
+    others = [f"{name} {','.join(one) if isinstance(one, tuple) else one}" for name, one in defaults.items()]
     return (
         f"Each option may come from the environment ({ENV_PREFIX} and its name in capitals, as in {ENV_PREFIX}STORE) "
         f"or from FILE. So may these, with their defaults: {', '.join(others)}. "

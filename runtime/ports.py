@@ -154,6 +154,10 @@ class Running:
     timeout_s: float = 0.0  # 0.0: it blocks the loop
 
 
+def _untraced(message: object) -> str:
+    return ""
+
+
 class Handling:
     """Which message the loop runs a step of a handler for, at this moment, and which handlers wait.
 
@@ -162,13 +166,14 @@ class Handling:
     none any more.
     """
 
-    __slots__ = ("message", "steps", "tell", "waiting")
+    __slots__ = ("message", "steps", "tell", "trace_of", "waiting")
 
     def __init__(self) -> None:
         self.message: Any = None  # its envelope; None between two steps
         self.steps = 0  # begun so far: the same step is still running when neither has changed
         self.waiting: dict[object, tuple[Any, float, float]] = {}  # by run: envelope, monotonic start, timeout_s
         self.tell: Callable[[Sequence[Running], float], None] | None = None  # None: nobody is to know
+        self.trace_of: Callable[[Any], str] = _untraced  # of an envelope whose handler runs; empty: it has none
 
     def begin(self, message: Any) -> None:
         self.steps += 1

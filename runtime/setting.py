@@ -14,7 +14,20 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Protocol, TypeVar
 
-__all__ = ["COUNT_MAX", "DAY_S", "Count", "Names", "OneOf", "Rule", "Seconds", "Text", "rule_of", "setting"]
+__all__ = [
+    "COUNT_MAX",
+    "DAY_S",
+    "Count",
+    "Names",
+    "OneOf",
+    "Rule",
+    "Seconds",
+    "Share",
+    "Some",
+    "Text",
+    "rule_of",
+    "setting",
+]
 
 DAY_S = 86_400.0
 COUNT_MAX = 1_000_000
@@ -107,6 +120,31 @@ class Names:
         if isinstance(value, list | tuple) and all(isinstance(name, str) for name in value):
             return tuple(value)
         raise ValueError("must be a list of names, or a text with commas between them")
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """A part of a whole: a number from 0 to 1."""
+
+    def read(self, value: object) -> float:
+        allowed = "a number from 0 to 1"
+        share = _number(value, float, allowed)
+        if not 0.0 <= share <= 1.0:
+            raise ValueError(f"must be {allowed}")
+        return share
+
+
+@dataclass(frozen=True, slots=True)
+class Some:
+    """Some of a few words, or none of them."""
+
+    words: tuple[str, ...]
+
+    def read(self, value: object) -> tuple[str, ...]:
+        names = Names().read(value)
+        if strange := [name for name in names if name not in self.words]:
+            raise ValueError(f"must be some of {', '.join(self.words)}, or empty; {strange[0]!r} is none of them")
+        return names
 
 
 def setting(default: object, rule: Rule, *, secret: bool = False) -> Any:

@@ -8,6 +8,7 @@ from ipaddress import ip_address
 __all__ = [
     "advertised",
     "check_reach",
+    "collector_url",
     "header_name",
     "is_own",
     "listen_or_nowhere",
@@ -74,6 +75,13 @@ def listen_or_nowhere(text: str) -> None:
     """Empty for nowhere."""
     if text:
         parse_listen(text)
+
+
+def collector_url(text: str) -> None:
+    """Empty for nowhere; else the URL of what takes traces by OTLP over gRPC."""
+    scheme, separator, place = text.partition("://")
+    if text and (scheme not in ("http", "https") or not separator or not place or "/" in place.rstrip("/")):
+        raise ValueError("must be http://HOST:PORT, or https:// for TLS, such as http://127.0.0.1:4317")
 
 
 def header_name(text: str) -> None:

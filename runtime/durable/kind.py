@@ -13,6 +13,7 @@ from runtime.config import Settings
 from runtime.contracts import Contracts, field_text, meets
 from runtime.durable.behaviour import Behaviour, Versioned
 from runtime.durable.carriers import Carriers
+from runtime.durable.traces.tracing import KindTracing
 from runtime.envelope import Envelope, check_key
 from runtime.errors import InvalidDefinition, InvalidMessage
 from runtime.ports import Fact, Ports
@@ -48,6 +49,7 @@ class MessageParked(Fact):
     attempts: int
     error: str
     conversation: str
+    trace: str  # empty: it is not traced
 
 
 _TURNS_A_RENEWAL = 4  # of full length: a lease never waits for the end of a turn
@@ -207,6 +209,7 @@ class Kind:
     limits: Limits
     node: str  # name@incarnation, as written into history
     carriers: Carriers
+    tracing: KindTracing | None = None  # None: nothing is traced
 
     @property
     def name(self) -> str:
@@ -229,9 +232,11 @@ class Kind:
         """That nobody listens to an event which this actor has said."""
         return NobodyListens(address, name, process)
 
-    def parked(self, address: str, message: str, id: bytes, attempts: int, error: str, conversation: bytes) -> Fact:
+    def parked(
+        self, address: str, message: str, id: bytes, attempts: int, error: str, conversation: bytes, trace: str = ""
+    ) -> Fact:
         """That a message is a dead letter now."""
-        return MessageParked(address, message, id.hex(), attempts, error, conversation.hex())
+        return MessageParked(address, message, id.hex(), attempts, error, conversation.hex(), trace)
 
     def sweep_failed(self, error: str) -> None:
         self.ports.report(SweepFailed(self.name, error))

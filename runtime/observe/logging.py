@@ -102,6 +102,9 @@ class Log:
         handled = None if self._handling is None else self._handling.message
         if handled is not None and threading.get_ident() == self._thread:  # replay: as above
             line.setdefault("conversation", handled.conversation.hex())
+            line.setdefault("trace", self._handling.trace_of(handled) if self._handling else "")
+        if not line.get("trace", "traced"):
+            del line["trace"]
         try:
             getattr(self._logger, level)(event, **line)
         except (OSError, ValueError):  # a closed terminal or a full disk must not stop a node

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cruntime/protos/durable.proto\x12\x06\x61mends\"\xb2\x01\n\x05Timer\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08\x64ue_at_s\x18\x02 \x01(\x01\x12\x0c\n\x04type\x18\x03 \x01(\t\x12\x0c\n\x04\x62ody\x18\x04 \x01(\x0c\x12\x0e\n\x06set_by\x18\x05 \x01(\x0c\x12\x10\n\x08\x61ttempts\x18\x06 \x01(\r\x12\x10\n\x08\x66irst_id\x18\x07 \x01(\x0c\x12\x12\n\nafter_mail\x18\x08 \x01(\x08\x12\x14\n\x0c\x63onversation\x18\t \x01(\x0c\x12\x0f\n\x07process\x18\n \x01(\t\"\'\n\x06Timers\x12\x1d\n\x06timers\x18\x01 \x03(\x0b\x32\r.amends.Timer\"3\n\x06\x43\x61used\x12\n\n\x02id\x18\x01 \x01(\x0c\x12\x0f\n\x07\x61\x64\x64ress\x18\x02 \x01(\t\x12\x0c\n\x04type\x18\x03 \x01(\t\"\x7f\n\nCausedList\x12\x1e\n\x06\x63\x61used\x18\x01 \x03(\x0b\x32\x0e.amends.Caused\x12\x0f\n\x07unheard\x18\x02 \x03(\t\x12 \n\x05input\x18\x03 \x01(\x0b\x32\x11.amends.KeptInput\x12\r\n\x05\x62\x65gun\x18\x04 \x01(\t\x12\x0f\n\x07settled\x18\x05 \x03(\t\"N\n\tKeptInput\x12\x0c\n\x04\x62ody\x18\x01 \x01(\x0c\x12\x11\n\tis_answer\x18\x02 \x01(\x08\x12\x0e\n\x06number\x18\x03 \x01(\r\x12\x10\n\x08left_out\x18\x04 \x01(\r\"O\n\x05\x46\x61ult\x12\x0f\n\x07\x63ommand\x18\x01 \x01(\x0c\x12\x14\n\x0c\x63ommand_type\x18\x02 \x01(\t\x12\r\n\x05\x65rror\x18\x03 \x01(\t\x12\x10\n\x08\x61ttempts\x18\x04 \x01(\r\":\n\x06Undone\x12\x0f\n\x07\x63ommand\x18\x01 \x01(\x0c\x12\x0f\n\x07undo_of\x18\x02 \x01(\x0c\x12\x0e\n\x06reason\x18\x03 \x01(\t\"\x1a\n\nTimerFired\x12\x0c\n\x04name\x18\x01 \x01(\t\"!\n\rProbeCommands\x12\x10\n\x08\x63ommands\x18\x01 \x03(\x0c\"9\n\x0e\x43ommandsProbed\x12\'\n\x08\x63ommands\x18\x01 \x03(\x0b\x32\x15.amends.ProbedCommand\"\xb8\x01\n\rProbedCommand\x12\x0f\n\x07\x63ommand\x18\x01 \x01(\x0c\x12.\n\x07\x66inding\x18\x02 \x01(\x0e\x32\x1d.amends.ProbedCommand.Finding\x12%\n\x07\x61nswers\x18\x03 \x03(\x0b\x32\x14.amends.ProbedAnswer\x12\x0e\n\x06reason\x18\x04 \x01(\t\"/\n\x07\x46inding\x12\x0b\n\x07UNKNOWN\x10\x00\x12\x0b\n\x07HANDLED\x10\x01\x12\n\n\x06\x41\x42SENT\x10\x02\"8\n\x0cProbedAnswer\x12\x0c\n\x04type\x18\x01 \x01(\t\x12\x11\n\x04\x62ody\x18\x02 \x01(\x0cH\x00\x88\x01\x01\x42\x07\n\x05_bodyb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cruntime/protos/durable.proto\x12\x06\x61mends\"\xc7\x01\n\x05Timer\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08\x64ue_at_s\x18\x02 \x01(\x01\x12\x0c\n\x04type\x18\x03 \x01(\t\x12\x0c\n\x04\x62ody\x18\x04 \x01(\x0c\x12\x0e\n\x06set_by\x18\x05 \x01(\x0c\x12\x10\n\x08\x61ttempts\x18\x06 \x01(\r\x12\x10\n\x08\x66irst_id\x18\x07 \x01(\x0c\x12\x12\n\nafter_mail\x18\x08 \x01(\x08\x12\x14\n\x0c\x63onversation\x18\t \x01(\x0c\x12\x0f\n\x07process\x18\n \x01(\t\x12\x13\n\x0btraceparent\x18\x0b \x01(\t\"\'\n\x06Timers\x12\x1d\n\x06timers\x18\x01 \x03(\x0b\x32\r.amends.Timer\"3\n\x06\x43\x61used\x12\n\n\x02id\x18\x01 \x01(\x0c\x12\x0f\n\x07\x61\x64\x64ress\x18\x02 \x01(\t\x12\x0c\n\x04type\x18\x03 \x01(\t\"\x7f\n\nCausedList\x12\x1e\n\x06\x63\x61used\x18\x01 \x03(\x0b\x32\x0e.amends.Caused\x12\x0f\n\x07unheard\x18\x02 \x03(\t\x12 \n\x05input\x18\x03 \x01(\x0b\x32\x11.amends.KeptInput\x12\r\n\x05\x62\x65gun\x18\x04 \x01(\t\x12\x0f\n\x07settled\x18\x05 \x03(\t\"N\n\tKeptInput\x12\x0c\n\x04\x62ody\x18\x01 \x01(\x0c\x12\x11\n\tis_answer\x18\x02 \x01(\x08\x12\x0e\n\x06number\x18\x03 \x01(\r\x12\x10\n\x08left_out\x18\x04 \x01(\r\"O\n\x05\x46\x61ult\x12\x0f\n\x07\x63ommand\x18\x01 \x01(\x0c\x12\x14\n\x0c\x63ommand_type\x18\x02 \x01(\t\x12\r\n\x05\x65rror\x18\x03 \x01(\t\x12\x10\n\x08\x61ttempts\x18\x04 \x01(\r\":\n\x06Undone\x12\x0f\n\x07\x63ommand\x18\x01 \x01(\x0c\x12\x0f\n\x07undo_of\x18\x02 \x01(\x0c\x12\x0e\n\x06reason\x18\x03 \x01(\t\"\x1a\n\nTimerFired\x12\x0c\n\x04name\x18\x01 \x01(\t\"!\n\rProbeCommands\x12\x10\n\x08\x63ommands\x18\x01 \x03(\x0c\"9\n\x0e\x43ommandsProbed\x12\'\n\x08\x63ommands\x18\x01 \x03(\x0b\x32\x15.amends.ProbedCommand\"\xb8\x01\n\rProbedCommand\x12\x0f\n\x07\x63ommand\x18\x01 \x01(\x0c\x12.\n\x07\x66inding\x18\x02 \x01(\x0e\x32\x1d.amends.ProbedCommand.Finding\x12%\n\x07\x61nswers\x18\x03 \x03(\x0b\x32\x14.amends.ProbedAnswer\x12\x0e\n\x06reason\x18\x04 \x01(\t\"/\n\x07\x46inding\x12\x0b\n\x07UNKNOWN\x10\x00\x12\x0b\n\x07HANDLED\x10\x01\x12\n\n\x06\x41\x42SENT\x10\x02\"8\n\x0cProbedAnswer\x12\x0c\n\x04type\x18\x01 \x01(\t\x12\x11\n\x04\x62ody\x18\x02 \x01(\x0cH\x00\x88\x01\x01\x42\x07\n\x05_bodyb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -32,29 +32,29 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'runtime.protos.durable_pb2'
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_TIMER']._serialized_start=41
-  _globals['_TIMER']._serialized_end=219
-  _globals['_TIMERS']._serialized_start=221
-  _globals['_TIMERS']._serialized_end=260
-  _globals['_CAUSED']._serialized_start=262
-  _globals['_CAUSED']._serialized_end=313
-  _globals['_CAUSEDLIST']._serialized_start=315
-  _globals['_CAUSEDLIST']._serialized_end=442
-  _globals['_KEPTINPUT']._serialized_start=444
-  _globals['_KEPTINPUT']._serialized_end=522
-  _globals['_FAULT']._serialized_start=524
-  _globals['_FAULT']._serialized_end=603
-  _globals['_UNDONE']._serialized_start=605
-  _globals['_UNDONE']._serialized_end=663
-  _globals['_TIMERFIRED']._serialized_start=665
-  _globals['_TIMERFIRED']._serialized_end=691
-  _globals['_PROBECOMMANDS']._serialized_start=693
-  _globals['_PROBECOMMANDS']._serialized_end=726
-  _globals['_COMMANDSPROBED']._serialized_start=728
-  _globals['_COMMANDSPROBED']._serialized_end=785
-  _globals['_PROBEDCOMMAND']._serialized_start=788
-  _globals['_PROBEDCOMMAND']._serialized_end=972
-  _globals['_PROBEDCOMMAND_FINDING']._serialized_start=925
-  _globals['_PROBEDCOMMAND_FINDING']._serialized_end=972
-  _globals['_PROBEDANSWER']._serialized_start=974
-  _globals['_PROBEDANSWER']._serialized_end=1030
+  _globals['_TIMER']._serialized_end=240
+  _globals['_TIMERS']._serialized_start=242
+  _globals['_TIMERS']._serialized_end=281
+  _globals['_CAUSED']._serialized_start=283
+  _globals['_CAUSED']._serialized_end=334
+  _globals['_CAUSEDLIST']._serialized_start=336
+  _globals['_CAUSEDLIST']._serialized_end=463
+  _globals['_KEPTINPUT']._serialized_start=465
+  _globals['_KEPTINPUT']._serialized_end=543
+  _globals['_FAULT']._serialized_start=545
+  _globals['_FAULT']._serialized_end=624
+  _globals['_UNDONE']._serialized_start=626
+  _globals['_UNDONE']._serialized_end=684
+  _globals['_TIMERFIRED']._serialized_start=686
+  _globals['_TIMERFIRED']._serialized_end=712
+  _globals['_PROBECOMMANDS']._serialized_start=714
+  _globals['_PROBECOMMANDS']._serialized_end=747
+  _globals['_COMMANDSPROBED']._serialized_start=749
+  _globals['_COMMANDSPROBED']._serialized_end=806
+  _globals['_PROBEDCOMMAND']._serialized_start=809
+  _globals['_PROBEDCOMMAND']._serialized_end=993
+  _globals['_PROBEDCOMMAND_FINDING']._serialized_start=946
+  _globals['_PROBEDCOMMAND_FINDING']._serialized_end=993
+  _globals['_PROBEDANSWER']._serialized_start=995
+  _globals['_PROBEDANSWER']._serialized_end=1051
 # @@protoc_insertion_point(module_scope)

@@ -33,6 +33,7 @@ class Timer(_message.Message):
     AFTER_MAIL_FIELD_NUMBER: _builtins.int
     CONVERSATION_FIELD_NUMBER: _builtins.int
     PROCESS_FIELD_NUMBER: _builtins.int
+    TRACEPARENT_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     due_at_s: _builtins.float
     type: _builtins.str
@@ -50,6 +51,8 @@ class Timer(_message.Message):
     """of the message whose handling set it; empty: that of its actor"""
     process: _builtins.str
     """the same of the process"""
+    traceparent: _builtins.str
+    """W3C trace context of the span in which it was set; empty: that is not traced"""
     def __init__(
         self,
         *,
@@ -63,10 +66,11 @@ class Timer(_message.Message):
         after_mail: _builtins.bool = ...,
         conversation: _builtins.bytes = ...,
         process: _builtins.str = ...,
+        traceparent: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_mail", b"after_mail", "attempts", b"attempts", "body", b"body", "conversation", b"conversation", "due_at_s", b"due_at_s", "first_id", b"first_id", "name", b"name", "process", b"process", "set_by", b"set_by", "type", b"type"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_mail", b"after_mail", "attempts", b"attempts", "body", b"body", "conversation", b"conversation", "due_at_s", b"due_at_s", "first_id", b"first_id", "name", b"name", "process", b"process", "set_by", b"set_by", "traceparent", b"traceparent", "type", b"type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

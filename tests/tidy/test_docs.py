@@ -124,6 +124,8 @@ def _shown(default: object) -> str:
     """A default as the page spells it."""
     if default in ("", ()):
         return "-"
+    if isinstance(default, tuple):
+        return ", ".join(default)
     return f"{default:g}" if isinstance(default, float) else f"{default}"
 
 

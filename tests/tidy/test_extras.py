@@ -25,6 +25,7 @@ _WHERE = {  # packages of extras, and the rooms that may import them; the others
     "prometheus_client": ("runtime/gateway/monitor/",),
     "starlette": ("runtime/gateway/monitor/", "runtime/page/"),
     "uvicorn": ("runtime/gateway/http_server.py",),
+    "opentelemetry": ("runtime/observe/tracing/collector.py",),
     "jinja2": ("runtime/page/",),
     "markupsafe": ("runtime/page/",),  # comes with jinja2
 }

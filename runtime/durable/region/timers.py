@@ -175,4 +175,5 @@ def _fired(row: ActorRow, timer: durable_pb2.Timer, id: bytes) -> Envelope:
         sent_at_s=timer.due_at_s,
         due_at_s=timer.due_at_s,
         timer=timer.name,
+        traceparent=timer.traceparent,
     )

@@ -31,6 +31,7 @@ class ActorNeedsHelp(Fact):
     address: str
     reason: str
     conversation: str
+    trace: str  # empty: what it needs help with is not traced
 
 
 class Outlet(Protocol):
@@ -60,6 +61,8 @@ class Release:
 
     def __call__(self, draft: Draft) -> None:
         self.counts.add(draft)
+        if draft.traces and draft.kind.tracing is not None:
+            draft.kind.tracing.committed(draft)
         self.handled.add(draft.consumed)
         if draft.never_to_run:
             self.handled.add(draft.never_to_run)
@@ -81,5 +84,5 @@ class Release:
         outlet.tell_watchers(row)
         draft.kind.report(draft.facts)
         if draft.alarm:
-            where = address_of(*draft.address)
-            draft.kind.ports.report(ActorNeedsHelp(where, draft.alarm, row.conversation.hex()))
+            where, trace = address_of(*draft.address), draft.trace_of(draft.last_message_id)
+            draft.kind.ports.report(ActorNeedsHelp(where, draft.alarm, row.conversation.hex(), trace))

@@ -54,8 +54,7 @@ class Residents:
         self.paused = False
         self.shards: set[int] = set()  # in which turns may start here: owned, or being taken over
         self.overflows = Overflows()
-        limits = kind.limits
-        # A broken turn drops the activation; its mail brings it back.
+        limits = kind.limits  # A broken turn drops the activation; its mail brings it back.
         options = ActorOptions(limits.mailbox_max, limits.turn_messages_max, restart=Restart.TEMPORARY)
         self.ramp = Ramp(kind.ports.clock)
         self._memory = Memory(kind.store, self.ramp, options, limits.activations_max, self._new, self._forget)
@@ -64,7 +63,8 @@ class Residents:
         self._pending_most = limits.mailbox_max + min(limits.turn_messages_max, limits.mailbox_max)  # for one actor
         self.release = Release(kind.name, kind.ports, outlet, partial(self._backlog.put_off, in_turn=True))
         self._handled, self.throttle = self.release.handled, self.release.throttle
-        self.losses = LostRuns(limits.turn_messages_max)  # actors and shards that have left are remembered, too
+        told = kind.tracing.lost if kind.tracing is not None else None
+        self.losses = LostRuns(limits.turn_messages_max, told)  # those that have left are remembered, too
         self.suspects = Suspects(kind, committer, self.losses.condemn)
         self.undos_only, self.is_blocked = self._backlog.undos_only, self._backlog.is_blocked
         self._committer = committer

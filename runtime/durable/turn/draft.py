@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from google.protobuf.message import DecodeError, Message
 
 from runtime.durable.kind import Kind
+from runtime.durable.traces.tracing import BegunSpan
 from runtime.envelope import Address, Envelope, shard_of
 from runtime.ports import Fact
 from runtime.protos import durable_pb2
@@ -87,6 +88,7 @@ class Draft:
         "state_bytes",
         "summary",
         "timers",
+        "traces",
     )
 
     def __init__(
@@ -122,6 +124,7 @@ class Draft:
         self.alarm = ""
         self.row_after: ActorRow | None = None  # `finish` sets it.
         self.summary = None if row is None else row.summary
+        self.traces: Mapping[bytes, BegunSpan] | None = None  # By message id, of those that are traced.
         self._conversation = b"" if row is None else row.conversation
         self._position = 0
         self._timers_changed = False
@@ -134,6 +137,16 @@ class Draft:
     def is_full(self) -> bool:
         """Whether the messages of one more handler might find no number."""
         return self._position >= SENT_MAX
+
+    def traceparent(self, cause: Envelope) -> str:
+        """What its messages say of the span that sends them."""
+        traced = self.traces.get(cause.id) if self.traces else None
+        return cause.traceparent if traced is None else traced.place.traceparent
+
+    def trace_of(self, message_id: bytes) -> str:
+        """The trace of a message of this turn, in hex; empty if it is not traced."""
+        traced = self.traces.get(message_id) if self.traces else None
+        return "" if traced is None else traced.place.trace.hex()
 
     def own_conversation(self, cause: Envelope) -> bytes:
         """The conversation that made the actor. While none has, it is that of the first message that asks."""

@@ -12,7 +12,7 @@ and the loss of a shard.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -62,26 +62,27 @@ class _Loss:
 class LostRuns:
     """What was lost lately. It remembers between 8,192 and twice as many messages of its kind."""
 
-    def __init__(self, turn_messages_max: int) -> None:
+    def __init__(self, turn_messages_max: int, told: Callable[[Sequence[bytes]], None] | None = None) -> None:
         self._turn_messages_max = turn_messages_max
+        self._told = told  # with the ids, each time that runs were lost
         self._newer: dict[bytes, _Loss] = {}
         self._older: dict[bytes, _Loss] = {}
         self._sizes: dict[Address, int] = {}  # How many messages the next turn of an actor may take that has lost one.
         self.is_empty = True  # An attribute and no property, since each turn asks.
 
-    def add(self, address: Address, ids: Iterable[bytes], reason: str, *, write_first: bool = True) -> None:
+    def add(self, address: Address, ids: Sequence[bytes], reason: str, *, write_first: bool = True) -> None:
         """Note that the handlers of these messages have run in one turn, which was not committed."""
         if len(self._newer) >= _GENERATION:
             self._newer, self._older = {}, self._newer
         self.is_empty = False
-        count = 0
+        if self._told is not None:
+            self._told(ids)
         for id in ids:
-            count += 1
             before = self._older.pop(id, None) or self._newer.get(id)
             self._newer[id] = _Loss(1 if before is None else before.unwritten + 1, reason, write_first)
         if len(self._sizes) >= _GENERATION:
             self._sizes.pop(next(iter(self._sizes)))
-        self._sizes[address] = max(1, count // 2)
+        self._sizes[address] = max(1, len(ids) // 2)
 
     def condemn(self, id: bytes, reason: str) -> None:
         """Have a message parked with the reason, whatever its budget says. It must not run again."""

@@ -134,6 +134,7 @@ class Sends:
                     after_mail=change.after_mail,
                     conversation=b"" if in_own else self._conversation,
                     process="" if in_own else self._process,
+                    traceparent=self._draft.traceparent(self._cause) if self._draft.traces else "",
                 )
             )
 
@@ -293,6 +294,6 @@ class Sends:
                 undones=undones,
                 begun=begun,
                 process=process if conversation else process or self._process,
-                traceparent=self._cause.traceparent,
+                traceparent=self._draft.traceparent(self._cause) if self._draft.traces else self._cause.traceparent,
             )
         )

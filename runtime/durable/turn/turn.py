@@ -77,6 +77,8 @@ class Turn:
 
         Raises StoreError when an undo needs the store, and TurnLost; then nothing is to be committed.
         """
+        if (tracing := self._kind.tracing) is not None:
+            self.draft.traces = tracing.begin(envelopes, self._attempts, self.draft.revision, self.draft.now_s)
         if len(envelopes) == 1:
             await self._take(envelopes[0])
         else:

@@ -47,6 +47,7 @@ class HandlerFailed(Fact):
     retry_in_s: float
     error: str
     conversation: str
+    trace: str  # empty: it is not traced
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,7 @@ class MessagePutOff(Fact):
     again_in_s: float
     error: str
     conversation: str
+    trace: str  # empty: it is not traced
 
 
 def retry_later(draft: Draft, envelope: Envelope, error: str, failed: int) -> None:
@@ -75,8 +77,8 @@ def retry_later(draft: Draft, envelope: Envelope, error: str, failed: int) -> No
         draft.blocked_until_s = due_at_s
     where = address_of(*draft.address)
     kind.ports.failpoint(Failpoint.RETRY_PLANNED)
-    id, conversation, pause_s = envelope.id.hex(), envelope.conversation.hex(), round(delay_s, 3)
-    kind.ports.report(HandlerFailed(where, envelope.type, id, failed, pause_s, error, conversation))
+    id, pause_s, about = envelope.id.hex(), round(delay_s, 3), _about(draft, envelope)
+    kind.ports.report(HandlerFailed(where, envelope.type, id, failed, pause_s, error, *about))
 
 
 def put_off(draft: Draft, envelope: Envelope, error: str, failed: int) -> bool:
@@ -115,7 +117,10 @@ def give_up(draft: Draft, envelope: Envelope, error: str, attempts: int, stack: 
         sends.tell_client(error)
     where = address_of(*draft.address)
     draft.kind.ports.failpoint(Failpoint.MESSAGE_PARKED)
-    draft.facts.append(draft.kind.parked(where, envelope.type, envelope.id, attempts, error, envelope.conversation))
+    trace = draft.trace_of(envelope.id)
+    draft.facts.append(
+        draft.kind.parked(where, envelope.type, envelope.id, attempts, error, envelope.conversation, trace)
+    )
 
 
 def leave_to_others(draft: Draft, envelope: Envelope, error: str, attempts: int) -> bool:
@@ -132,6 +137,11 @@ def leave_to_others(draft: Draft, envelope: Envelope, error: str, attempts: int)
     draft.reschedule(MailRow.of(envelope, draft.shard, attempts=attempts, due_at_s=due_at_s))
     draft.blocked_until_s = due_at_s
     where = address_of(*draft.address)
-    id, conversation = envelope.id.hex(), envelope.conversation.hex()
-    draft.kind.ports.report(MessagePutOff(where, envelope.type, id, round(pause_s, 3), error, conversation))
+    id, about = envelope.id.hex(), _about(draft, envelope)
+    draft.kind.ports.report(MessagePutOff(where, envelope.type, id, round(pause_s, 3), error, *about))
     return True
+
+
+def _about(draft: Draft, envelope: Envelope) -> tuple[str, str]:
+    """Its conversation and its trace, as facts name them."""
+    return envelope.conversation.hex(), draft.trace_of(envelope.id)

@@ -50,6 +50,13 @@ def test_no_services_on_the_command_line_leave_those_of_the_environment(monkeypa
     assert load_settings({"services": ()}).services == ("sales", "billing")
 
 
+def test_no_hop_at_all_may_begin_a_trace(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AMENDS_TRACE_APART", "")
+    assert load_settings().trace_apart == ()
+    monkeypatch.setenv("AMENDS_TRACE_APART", "timer, retry")
+    assert load_settings().trace_apart == ("timer", "retry")
+
+
 def test_settings_cannot_be_changed() -> None:
     with pytest.raises(FrozenInstanceError):
         Settings().lease_s = 1.0  # type: ignore[misc]
@@ -70,6 +77,11 @@ def test_settings_cannot_be_changed() -> None:
         ({"name": "a/b"}, ("name='a/b'", "flag", "without / # @")),
         ({"message_bytes_max": 1}, ("message_bytes_max=1", "flag", "1024")),
         ({"log_level": "chatty"}, ("log_level='chatty'", "flag", "'debug', 'info', 'warning' or 'error'")),
+        ({"trace_endpoint": "127.0.0.1:4317"}, ("trace_endpoint='127.0.0.1:4317'", "flag", "http://127.0.0.1:4317")),
+        ({"trace_endpoint": "http://a/v1/traces"}, ("trace_endpoint=", "flag", "http://HOST:PORT")),
+        ({"trace_ratio": 1.5}, ("trace_ratio=1.5", "flag", "a number from 0 to 1")),
+        ({"trace_ratio": float("nan")}, ("trace_ratio=nan", "flag", "a number from 0 to 1")),
+        ({"trace_apart": "timer, undo"}, ("trace_apart='timer, undo'", "flag", "'undo' is none of them")),
         ({"mailbox": 3}, ("unknown setting mailbox", "flag", "mailbox_max")),
     ],
 )

@@ -27,6 +27,7 @@ from runtime.durable.region.shards import Shards
 from runtime.durable.region.sweeper import Sweeper
 from runtime.durable.region.upkeep import Upkeep
 from runtime.durable.residence.residents import Residents
+from runtime.durable.traces.tracing import KindTracing, Tracing
 from runtime.durable.waiting.calls import PendingCalls
 from runtime.failpoints import Failpoint
 from runtime.ports import Fact, Ports
@@ -57,7 +58,9 @@ class LocalNode:
         clock: VirtualClock | None = None,
         *,
         backlog_max: int = 0,
+        tracing: Tracing | None = None,
     ) -> None:
+        self._tracing = tracing
         self.facts: list[Fact] = []
         self.reached: Counter[Failpoint] = Counter()
         self.ports = Ports(
@@ -107,7 +110,9 @@ class LocalNode:
 
     def _kind(self, behaviour: Behaviour, subscribers: Subscribers) -> Kind:
         node, carriers = "node@1", self._carriers
-        return Kind(behaviour, self.contracts, subscribers, self.store, self.ports, self.limits, node, carriers)
+        tracing = None if self._tracing is None else KindTracing(self._tracing, behaviour)
+        about = self.contracts, subscribers, self.store, self.ports, self.limits, node, carriers, tracing
+        return Kind(behaviour, *about)
 
     async def start(self, *, owning: bool = True) -> LocalNode:
         await self.store.open()

@@ -34,7 +34,7 @@ def test_s72_an_actor_that_needs_help_raises_an_alert_after_its_commit() -> None
         assert local.facts_of(ActorNeedsHelp) == []
         await local.send(BillOrder(order_id="ORD-1", amount_cents=1))
         row = await local.row("billing", "ORD-1")
-        told = ActorNeedsHelp("billing/ORD-1", "stuck at the till", row.conversation.hex())
+        told = ActorNeedsHelp("billing/ORD-1", "stuck at the till", row.conversation.hex(), "")
         assert local.facts_of(ActorNeedsHelp) == [told]
         assert BillState.FromString(row.state).charges == 2
         await local.stop()

@@ -16,8 +16,10 @@ from google.protobuf.message import Message
 from protos.billing_pb2 import BillOrder, BillState
 from runtime.adapters import SystemClock
 from runtime.durable.behaviour import Decision, Delivery, RetryPolicy
+from runtime.durable.traces.tracing import Hop, Tracing, TurnSpan
 from runtime.observe.logging import open_log, route_standard_logging
 from runtime.store.records import Subscription
+from runtime.testing.virtual.clock import VirtualClock
 from tests.unit.durable.local import LocalNode, in_virtual_time
 
 _LIBRARY = logging.getLogger("payments.library")
@@ -74,6 +76,30 @@ def test_lines_of_a_handler_and_lines_about_its_message_name_the_conversation(li
             ("a thread is slow", None),
             ("nobody's line", None),
         }
+        await local.stop()
+
+    in_virtual_time(scenario)
+
+
+def test_lines_about_a_message_that_is_traced_name_its_trace(lines: io.StringIO) -> None:
+    async def scenario() -> None:
+        spans: list[TurnSpan] = []
+        clock = VirtualClock(asyncio.get_running_loop())
+        tracing = Tracing(1.0, tuple(Hop), clock, spans.append)
+        local = LocalNode([LoggingTill()], clock=clock, tracing=tracing)
+        log = open_log(clock=clock, stream=lines)
+        route_standard_logging(log, SystemClock())
+        log.follow(local.ports.handling)
+        local.ports.handling.trace_of = tracing.trace_of
+        await local.start()
+        await local.send(BillOrder(order_id="ORD-1", amount_cents=1))
+        for fact in local.facts:
+            log.report(fact)
+        first, again = (one.place.trace.hex() for one in spans)
+        said = [(line["event"], line.get("trace")) for line in _read(lines)]
+        assert ("the card is slow", first) in said and ("the card is still slow", first) in said
+        assert ("a thread is slow", None) in said
+        assert ("handler failed", first) in said and ("message parked", again) in said and first != again
         await local.stop()
 
     in_virtual_time(scenario)

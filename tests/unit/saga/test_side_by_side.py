@@ -166,11 +166,11 @@ def test_s72_each_step_that_gets_stuck_past_the_pivot_is_reported_after_its_comm
         first = (await record(node, "impatient")).stuck_reason
         assert "step left: no answer within 10 s" in first
         conversation = (await node.row("impatient", "ORD-1")).conversation.hex()
-        assert node.facts_of(ActorNeedsHelp) == [ActorNeedsHelp("impatient/ORD-1", first, conversation)]
+        assert node.facts_of(ActorNeedsHelp) == [ActorNeedsHelp("impatient/ORD-1", first, conversation, "")]
         await node.sleep(12)
         second = (await record(node, "impatient")).stuck_reason
         assert "step right: no answer within 20 s" in second
-        assert node.facts_of(ActorNeedsHelp)[1:] == [ActorNeedsHelp("impatient/ORD-1", second, conversation)]
+        assert node.facts_of(ActorNeedsHelp)[1:] == [ActorNeedsHelp("impatient/ORD-1", second, conversation, "")]
         await node.stop()
 
     in_virtual_time(scenario)
