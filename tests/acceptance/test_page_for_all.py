@@ -1,0 +1,86 @@
+"""Everybody can use the page: whoever reads it by ear or by keyboard, in the dark, or on a narrow screen.
+
+axe-core looks at each screen in a real browser, as it looks at pages of the web. Contrasts are held by a test without a
+browser as well, `tests/unit/page/test_contrast.py`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from axe_core_python.selenium import Axe
+from selenium import webdriver
+
+from runtime.adapters import system_ports
+from runtime.store.open import open_store
+from tests.acceptance.page_process import page_of
+from tests.acceptance.shop import ROOT
+from tests.acceptance.test_page_in_a_browser import CHROMIUM, DRIVER, chromium
+from tests.unit.gateway.desk.serving import stuck_row
+from tests.unit.operate.rows import fill, history, join, mail, saga
+
+__all__ = ["chromium"]
+
+pytestmark = [
+    pytest.mark.timeout(200),
+    pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="there is no chromium with its chromedriver here"),
+]
+
+NARROW = {"width": 360, "height": 800, "deviceScaleFactor": 1, "mobile": False}
+SCREENS: Mapping[str, tuple[str, ...]] = {
+    "/": ("",),
+    "/sagas": ("sagas", "sagas?status=stuck", "sagas?kind=nobody"),
+    "/sagas/KIND/KEY": ("sagas/order-process/ORD-1",),
+    "/actors/KIND/KEY": ("actors/sales/ORD-1",),
+    "/conversations/ID": (f"conversations/{history(1).conversation.hex()}",),
+    "/cluster": ("cluster",),
+    "/find?q=TEXT": ("find", "find?q=S0", "nothing/here"),
+}
+"""By the address as the page on the operator's page has it, those at which a browser looks."""
+
+_OVERFLOWS = "return document.documentElement.scrollWidth - document.documentElement.clientWidth"
+
+
+def test_each_screen_that_is_documented_is_looked_at() -> None:
+    page = (ROOT / "docs" / "reference" / "page.md").read_text("utf-8")
+    table = page.partition("## Screens")[2].partition("\n\n-")[0]
+    told = set(re.findall(r"^\| `(/[^`]*)` \|", table, re.MULTILINE))
+    assert told - {"/livez", "/metrics"} == set(SCREENS)
+
+
+async def test_no_screen_keeps_anybody_out_in_any_colours_or_width(tmp_path: Path, chromium: webdriver.Chrome) -> None:
+    url = f"sqlite:///{tmp_path}/page.db"
+    store = open_store(url, system_ports())
+    await store.open()
+    await join(store, "sales-1", kinds=("sales",), carries=("order-process/v1",))
+    await fill(store, stuck_row(), *(saga(f"S{number:03}") for number in range(105)))
+    await fill(store, *(history(number) for number in range(1, 9)), mail(20, parked="no such sku"))
+    async with page_of(url) as address:
+        await asyncio.to_thread(look_at_all, chromium, address)
+    await store.close()
+
+
+def look_at_all(chromium: webdriver.Chrome, address: str) -> None:
+    for place in (place for places in SCREENS.values() for place in places):
+        chromium.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+        for scheme in ("light", "dark"):
+            prefers = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
+            chromium.execute_cdp_cmd("Emulation.setEmulatedMedia", prefers)
+            chromium.get(address + place)
+            assert not violations(chromium), f"/{place}, {scheme}: {violations(chromium)}"
+        chromium.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", NARROW)
+        chromium.get(address + place)
+        assert chromium.execute_script(_OVERFLOWS) == 0, f"/{place} is wider than a screen of 360 pixels"
+    chromium.execute_script("document.body.append(document.createElement('input'))")
+    assert any(one.startswith("label") for one in violations(chromium)), "a box without a name is told"
+
+
+def violations(chromium: webdriver.Chrome) -> list[str]:
+    found: Mapping[str, Any] = Axe().run(chromium)
+    assert found["passes"], "axe-core has looked at nothing"
+    return [f"{one['id']}: {one['nodes'][0]['html']}" for one in found["violations"]]
