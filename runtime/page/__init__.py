@@ -13,5 +13,7 @@ seal.py       whether this process has drawn it
 server.py     listens, and ends when it is told to
 desk.py       what the screens read from: a view of the store for each reading
 rail.py       the steps of a saga as pairs of do and undo
+instants.py   ages and instants, which a browser counts on and shows in local time
+on_node.py    the page of a node
 links.py      addresses of the page, for any key
 """

@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from runtime.operate.spans import span
 from runtime.page import links, shown
+from runtime.page.instants import age, due, moment, steady
 from runtime.page.screen import Screen
 
 __all__ = ["Drawing", "marks_of"]
@@ -30,10 +31,12 @@ class Drawing:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._templates.filters.update(shown=shown.shown, instant=shown.instant, span=span)
+        self._templates.filters.update(shown=shown.shown, instant=shown.instant, moment=moment, span=span)
         self._templates.globals.update(
             ago=shown.ago,
             until=shown.until,
+            age=age,
+            due=due,
             actor_link=links.actor_link,
             address_link=links.address_link,
             conversation_link=links.conversation_link,
@@ -66,9 +69,9 @@ class Drawing:
 
 
 def marks_of(parts: Mapping[str, str]) -> dict[str, str]:
-    """A digest of each part, by which a change is seen."""
+    """A digest of each part, by which a change is seen. Time alone is none."""
     return {
-        part: hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=_MARK_BYTES).hexdigest()
+        part: hashlib.blake2b(steady(text).encode("utf-8", "surrogatepass"), digest_size=_MARK_BYTES).hexdigest()
         for part, text in parts.items()
     }
 
