@@ -109,7 +109,7 @@ def page(
         ports = replace(session.ports, report=open_log(clock=session.ports.clock, node="page").report)
         known = known_catalogue(catalogue)
         acting = None if read_only else acting_on(store, ports, known, _login())
-        desk = PageDesk(view_of(store, ports), types_of(session, known), without_password(store), acting)
+        desk = PageDesk(view_of(store, ports), types_of(session, known), without_password(store), acting, known)
         asked = Authenticator(operators, ports, proxy_header=proxy_header) if operators else None
         server = PageServer(desk, listen, ports, authenticator=asked, hosts=hosts)
         async with desk.view() as view:  # whether it can be read is told now, and not by the first screen

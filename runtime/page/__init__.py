@@ -12,6 +12,8 @@ forms.py      a form that has come: its fields, or why it is refused
 seal.py       whether this process has drawn it
 server.py     listens, and ends when it is told to
 desk.py       what the screens read from: a view of the store for each reading
+exports.py    a conversation as a file
+history.py    what each message has changed in a saga
 rail.py       the steps of a saga as pairs of do and undo
 instants.py   ages and instants, which a browser counts on and shows in local time
 on_node.py    the page of a node

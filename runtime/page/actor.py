@@ -10,6 +10,7 @@ from runtime.operate.choices import commands_for
 from runtime.operate.dead_letters import NotFound
 from runtime.operate.lookup import accounts
 from runtime.page.desk import PageDesk
+from runtime.page.history import history_link
 from runtime.page.links import PageAddress, actor_link, conversation_link, link
 from runtime.page.rail import rail_of, remaining
 from runtime.page.screen import ROWS_MAX, Screen
@@ -71,6 +72,7 @@ def _told(account: Account) -> dict[str, object]:
         "mail": account.mail[:_SHORT_LIST],
         "more_mail": max(0, len(account.mail) - _SHORT_LIST),
         "conversation": conversation_link(row.conversation) if row else "",
+        "history": history_link(account.kind, account.key) if saga else "",
     }
 
 

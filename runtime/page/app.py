@@ -26,7 +26,7 @@ from runtime.page.guard import Guard
 from runtime.page.links import read_address
 from runtime.page.live import LiveReader, ScreenFailed
 from runtime.page.posting import take_form
-from runtime.page.screen import Screen
+from runtime.page.screen import Download, Screen
 from runtime.page.screens import read_screen
 from runtime.page.sign_in import SIGN_IN, SIGN_OUT, Door, SignIn, operator_of
 from runtime.page.sign_in import screen as sign_in_screen
@@ -74,6 +74,8 @@ class PageApp:
         screen = await read_screen(self._desk_of(request), read_address(here))
         if screen.elsewhere:
             return RedirectResponse(screen.elsewhere, 303)
+        if screen.download is not None:
+            return _file(screen.download)
         return self._drawn(screen, here, operator_of(request.scope))
 
     def _desk_of(self, request: Request) -> PageDesk:
@@ -175,6 +177,11 @@ def _address(request: Request) -> str:
     """Path and query as the browser has sent them."""
     path, query = request.scope["path"], request.scope["query_string"].decode("latin-1")
     return f"{path}?{query}" if query else str(path)
+
+
+def _file(saved: Download) -> Response:
+    headers = {"Content-Disposition": f'attachment; filename="{saved.name}"'}
+    return Response(saved.data, media_type=saved.media_type, headers=headers)
 
 
 async def _livez(request: Request) -> Response:

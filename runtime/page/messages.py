@@ -8,20 +8,20 @@ from itertools import pairwise
 
 from runtime.errors import InvalidMessage
 from runtime.observe.conversation import TracedMessage
-from runtime.operate.conversation_page import MessagePage, WantedMessages, conversation_page, place_before
+from runtime.operate.conversation_page import MessagePage, conversation_page, place_before
 from runtime.operate.dead_letters import NotFound
+from runtime.page.conversation_address import FIELDS, conversation_id, id_of, wanted_messages
 from runtime.page.desk import PageDesk
+from runtime.page.exports import exports_of
 from runtime.page.links import PageAddress, conversation_link, link
 from runtime.page.screen import ROWS_MAX, Screen
 from runtime.store.port import OperatorStore
 
-__all__ = ["conversation_id", "messages", "wanted_messages"]
+__all__ = ["messages", "rows_of"]
 
-_DIGITS = 32
+_ACTORS_MAX = 20  # of whose sagas a test is offered
 _GAP_S = 60.0
 """A pause from here on is told, as it stands between two rows that follow each other."""
-_FIELDS = ("actor", "type", "error", "only", "order")
-_ONLY, _ORDERS = ("", "errors", "open"), ("", "newest")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +44,14 @@ async def messages(desk: PageDesk, target: PageAddress) -> Screen:
         page = await conversation_page(store, id, wanted, limit=ROWS_MAX, after=after)
     if not page.size.total:
         raise NotFound(f"the store has no message of the conversation {id.hex()}; it may be older than the retention")
-    here, chosen = conversation_link(id), {name: target.query.get(name, "") for name in _FIELDS}
+    here, chosen = conversation_link(id), {name: target.query.get(name, "") for name in FIELDS}
     values = {
         "rows": rows_of(page, id),
         "size": page.size,
         "here": here,
         "filter": chosen,
-        "is_filtered": any(chosen[name] for name in _FIELDS if name != "order"),
+        "is_filtered": any(chosen[name] for name in FIELDS if name != "order"),
+        "exports": exports_of(desk, id, _actors(page), chosen),
         "open_link": link(here, {"only": "open"}),
         "first": link(here, chosen) if after else "",
         "next": link(here, {**chosen, "after": page.next}) if page.next else "",
@@ -58,20 +59,10 @@ async def messages(desk: PageDesk, target: PageAddress) -> Screen:
     return Screen("conversation", f"Conversation {id.hex()}", ("messages",), ("filter",), values)
 
 
-def wanted_messages(query: Mapping[str, str]) -> WantedMessages:
-    """The filter that an address says. Raises InvalidMessage."""
-    only, order = query.get("only", ""), query.get("order", "")
-    for name, value, known in (("only", only, _ONLY), ("order", order, _ORDERS)):
-        if value not in known:
-            raise InvalidMessage(f"{name}={value!r} means nothing here; there is {' and '.join(filter(None, known))}")
-    return WantedMessages(
-        actor=query.get("actor", ""),
-        type=query.get("type", ""),
-        error=query.get("error", ""),
-        only_errors=only == "errors",
-        only_open=only == "open",
-        newest_first=order == "newest",
-    )
+def _actors(page: MessagePage) -> tuple[str, ...]:
+    """Who takes part, as far as this page tells: the first few."""
+    names = dict.fromkeys(name for message in page.messages for name in (message.sender, message.to))
+    return tuple(names)[:_ACTORS_MAX]
 
 
 def rows_of(page: MessagePage, id: bytes) -> list[MessageRow]:
@@ -108,23 +99,7 @@ async def _place(store: OperatorStore, id: bytes, query: Mapping[str, str]) -> s
     """Where the page begins. Raises InvalidMessage for an `at` that is no message that was handled here."""
     if not (text := query.get("at", "")):
         return query.get("after", "")
-    (row,) = await store.handled([(id, _bytes_of(text))])
+    (row,) = await store.handled([(id, id_of(text))])
     if row is None:
         raise InvalidMessage(f"this conversation has handled no message {text!r}; it may have begun in another one")
     return place_before(row)
-
-
-def conversation_id(target: PageAddress) -> bytes:
-    """The conversation that an address names. Raises NotFound."""
-    text = target.path[1] if len(target.path) > 1 else ""
-    id = _bytes_of(text)
-    if not id:
-        raise NotFound(f"{text!r} is no conversation: one is named by {_DIGITS} hexadecimal digits")
-    return id
-
-
-def _bytes_of(text: str) -> bytes:
-    try:
-        return bytes.fromhex(text) if len(text) == _DIGITS else b""
-    except ValueError:
-        return b""

@@ -71,7 +71,8 @@ def _server(settings: Settings, store: Store | None, catalogue: Catalogue, ports
             f"page_listen needs {missing.name}, which is not installed: pip install 'amends[page]'"
         ) from missing
     view = _itself(store) if store is not None else view_of(settings.store, ports)
-    return PageServer(PageDesk(view, catalogue.contracts, settings.shown_store), settings.page_listen, ports)
+    desk = PageDesk(view, catalogue.contracts, settings.shown_store, catalogue=catalogue)
+    return PageServer(desk, settings.page_listen, ports)
 
 
 def _itself(store: OperatorStore) -> Callable[[], AbstractAsyncContextManager[OperatorStore]]:

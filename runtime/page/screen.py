@@ -5,10 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-__all__ = ["ROWS_MAX", "Screen"]
+__all__ = ["ROWS_MAX", "Download", "Screen"]
 
 ROWS_MAX = 200
 """Rows of a table on one page: a browser draws so many at once, and people read no more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Download:
+    """A file that a browser saves instead of showing it."""
+
+    name: str  # of letters, digits, hyphens, underscores and dots
+    media_type: str
+    data: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,3 +31,4 @@ class Screen:
     values: Mapping[str, object] = field(default_factory=dict)
     status: int = 200  # as HTTP has it
     elsewhere: str = ""  # the address to go to instead
+    download: Download | None = None  # what is answered instead of a page

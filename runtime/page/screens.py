@@ -8,6 +8,8 @@ from runtime.page.acts.asking import asking
 from runtime.page.acts.told import with_acts
 from runtime.page.cluster import cluster
 from runtime.page.desk import PageDesk
+from runtime.page.exports import export
+from runtime.page.history import history
 from runtime.page.links import PageAddress
 from runtime.page.messages import messages
 from runtime.page.overview import overview
@@ -29,6 +31,10 @@ async def read_screen(desk: PageDesk, target: PageAddress) -> Screen:
             return await with_acts(desk, target, await actor(desk, target))
         case ("act",):
             return await asking(desk, target)
+        case ("conversations", _, form) if form:
+            return await export(desk, target)
+        case ("history", kind, *_) if kind:
+            return await history(desk, target)
         case ("conversations", *_):
             return await messages(desk, target)
         case ("cluster",):

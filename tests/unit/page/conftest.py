@@ -41,7 +41,7 @@ class PageStore:
         """`knows`: the page has the catalogue of the order system."""
         known = catalogue() if knows else None
         acting = acting_on(self.url, self.ports, known, "ann") if acts else None
-        desk = PageDesk(view_of(self.url, self.ports), catalogue().contracts, self.url, acting)
+        desk = PageDesk(view_of(self.url, self.ports), catalogue().contracts, self.url, acting, known)
         return PageApp(desk, self.ports)
 
     @asynccontextmanager

@@ -12,6 +12,7 @@ AA = 4.5
 PAIRS = [
     *((text, ground) for text in ("text", "soft", "link", "bad") for ground in ("ground", "panel")),
     *((text, "panel") for text in ("bad", "warn")),
+    ("good", "ground"),
     *((tone, f"{tone}-ground") for tone in ("bad", "warn", "good")),
 ]
 _COLOUR = re.compile(r"--([a-z-]+): (#[0-9a-f]{6});")

@@ -38,6 +38,6 @@ async def test_every_file_is_served(browser: Browser) -> None:
 
 
 def test_the_parts_of_the_vendored_script_are_read_before_the_page_is_processed() -> None:
-    """Deferred scripts may run with a pause between them, in which htmx would go over the page without its extension."""
+    """Between two deferred scripts there may be a pause, in which htmx would go over the page without its extension."""
     page = (STATIC.parent / "templates" / "page.html").read_text("utf-8")
     assert '<script src="/static/htmx.min.js"></script>\n<script src="/static/hx-sse.min.js"></script>\n' in page
