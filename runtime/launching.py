@@ -276,7 +276,7 @@ def _exit_code(error: BaseException) -> int:
 
 
 def _settings_without_a_flag() -> str:
-    flags = ("services", "store", "listen", "advertise", "name", "page_listen", "log_format", "log_level")
+    flags = ("services", "store", "listen", "advertise", "name", "log_format", "log_level")
     defaults = {name: field.default for name, field in SETTINGS.items() if name not in flags}
     others = [f"{name} {','.join(one) if isinstance(one, tuple) else one}" for name, one in defaults.items()]
     return (

@@ -13,6 +13,7 @@ seal.py       whether this process has drawn it
 server.py     listens, and ends when it is told to
 desk.py       what the screens read from: a view of the store for each reading
 exports.py    a conversation as a file
+flows.py      the map of what the catalogue does
 history.py    what each message has changed in a saga
 rail.py       the steps of a saga as pairs of do and undo
 instants.py   ages and instants, which a browser counts on and shows in local time

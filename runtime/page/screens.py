@@ -9,6 +9,7 @@ from runtime.page.acts.told import with_acts
 from runtime.page.cluster import cluster
 from runtime.page.desk import PageDesk
 from runtime.page.exports import export
+from runtime.page.flows import flows
 from runtime.page.history import history
 from runtime.page.links import PageAddress
 from runtime.page.messages import messages
@@ -37,6 +38,8 @@ async def read_screen(desk: PageDesk, target: PageAddress) -> Screen:
             return await history(desk, target)
         case ("conversations", *_):
             return await messages(desk, target)
+        case ("flows", *_):
+            return await flows(desk, target)
         case ("cluster",):
             return await cluster(desk)
         case ("find",):

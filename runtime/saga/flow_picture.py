@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from xml.sax.saxutils import quoteattr
 
 from runtime.saga.drawn_text import in_xml
@@ -21,24 +22,27 @@ _GREY = "#767676"  # its contrast is above 4.5 on white, and on black
 _CHAR, _SIZE = 7.2, 12  # px: how wide a character is, and how high the font
 _PAD = 12  # px between a text and what is around it
 _HEAD, _ROW, _LINE = 30, 38, 26  # px: the height of a box and of a row, and how far down in a row its arrow is
+_LINE_OF_COUNTS = 18  # px that a box is higher with counts
 _LOOP = 28  # px that an arrow from a kind to itself is wide
 _TIP = 7  # px that the tip of an arrow is long
 
 
-def picture_of(flow: FlowMap) -> str:
-    """The text of an SVG file. The same flow gives the same text."""
+def picture_of(flow: FlowMap, counts: Mapping[str, str] = MappingProxyType({})) -> str:
+    """The text of an SVG file. The same flow gives the same text. `counts` has what stands below the name of a kind."""
     kinds = _columns(flow)
+    wide = {kind: max(_width(kind), _width(counts.get(kind, ""))) for kind in kinds}
+    head = _HEAD + (_LINE_OF_COUNTS if counts else 0)
     processes = list(dict.fromkeys(one.process for one in flow.arrows))
     rows = [one for process in processes for one in flow.arrows if one.process == process]
     margin = _PAD + max((_width(one) for one in processes), default=0.0) + _PAD
-    places = _places(kinds, rows, margin)
-    top = _PAD + _HEAD + _PAD
-    width, height = _right_edge(places, rows) + _PAD, top + _ROW * len(rows) + _PAD
+    places = _places(wide, rows, margin)
+    top = _PAD + head + _PAD
+    width, height = _right_edge(places, rows, wide) + _PAD, top + _ROW * len(rows) + _PAD
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {height:g}" width="{width:g}" '
         f'height="{height:g}" font-family="monospace" font-size="{_SIZE}" fill="{_GREY}" stroke="none" role="img">',
         f"<title>{in_xml(' · '.join(processes) or 'no process')}</title>",
-        *(_box(kind, places[kind], is_saga=kind in flow.sagas) for kind in kinds),
+        *(_box(kind, counts.get(kind, ""), places[kind], (wide[kind], head), kind in flow.sagas) for kind in kinds),
     ]
     said = ""
     for number, arrow in enumerate(rows):
@@ -57,15 +61,16 @@ def _columns(flow: FlowMap) -> list[str]:
     return list(dict.fromkeys((*met, *flow.services, *flow.sagas)))
 
 
-def _places(kinds: Sequence[str], rows: Sequence[FlowArrow], margin: float) -> Mapping[str, float]:
-    """By kind, where the middle of its column is."""
+def _places(wide: Mapping[str, float], rows: Sequence[FlowArrow], margin: float) -> Mapping[str, float]:
+    """By kind, where the middle of its column is; `wide` has how long the texts of each kind are."""
     places: dict[str, float] = {}
+    kinds = tuple(wide)
     for index, kind in enumerate(kinds):
-        half = _width(kind) / 2 + _PAD
+        half = wide[kind] / 2 + _PAD
         x = margin + half
         if index:
             before = kinds[index - 1]
-            x = places[before] + _width(before) / 2 + _PAD + _PAD + half
+            x = places[before] + wide[before] / 2 + _PAD + _PAD + half
             loops = [_loop_width(one) for one in rows if one.source == one.target == before]
             x = max(x, places[before] + max(loops, default=0.0) + _PAD)
         for one in rows:
@@ -76,8 +81,8 @@ def _places(kinds: Sequence[str], rows: Sequence[FlowArrow], margin: float) -> M
     return places
 
 
-def _right_edge(places: Mapping[str, float], rows: Sequence[FlowArrow]) -> float:
-    boxes = [x + _width(kind) / 2 + _PAD for kind, x in places.items()]
+def _right_edge(places: Mapping[str, float], rows: Sequence[FlowArrow], wide: Mapping[str, float]) -> float:
+    boxes = [x + wide[kind] / 2 + _PAD for kind, x in places.items()]
     loops = [places[one.source] + _loop_width(one) for one in rows if one.source == one.target]
     return round(max((0.0, *boxes, *loops)), 1)
 
@@ -95,15 +100,16 @@ def _width(text: str) -> float:
     return round(len(text) * _CHAR, 1)
 
 
-def _box(kind: str, x: float, *, is_saga: bool) -> str:
-    """A saga's box has round ends, and whoever is outside of the catalogue has a dotted one."""
-    width = round(_width(kind) + 2 * _PAD, 1)
+def _box(kind: str, count: str, x: float, size: tuple[float, float], is_saga: bool) -> str:
+    """A saga's box has round ends, and whoever is outside of the catalogue a dotted one. `size`: of texts, of all."""
+    width, head = round(size[0] + 2 * _PAD, 1), size[1]
     corner = _HEAD / 2 if is_saga else 2
     dots = ' stroke-dasharray="2 3"' if kind == OUTSIDE else ""
-    frame = f'<rect x="{x - width / 2:g}" y="{_PAD}" width="{width:g}" height="{_HEAD}" rx="{corner:g}"'
+    frame = f'<rect x="{x - width / 2:g}" y="{_PAD}" width="{width:g}" height="{head:g}" rx="{corner:g}"'
+    told = _text(count, x - _width(count) / 2, _PAD + head - _SIZE / 2 - 3, "count") if count else ""
     return (
         f'{frame} fill="none" stroke="{_GREY}"{dots}/>'
-        f"{_text(kind, x - _width(kind) / 2, _PAD + _HEAD / 2 + _SIZE / 3, 'saga' if is_saga else 'kind')}"
+        f"{_text(kind, x - _width(kind) / 2, _PAD + _HEAD / 2 + _SIZE / 3, 'saga' if is_saga else 'kind')}{told}"
     )
 
 

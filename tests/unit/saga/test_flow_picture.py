@@ -29,9 +29,15 @@ FLOWS = [flow_of(made()) for made in (orders, trip, purchase, transfer, agent)]
 ALL = pytest.mark.parametrize("flow", [*FLOWS, ODD, FlowMap((), (), ())], ids=range(7))
 
 
-def texts(flow: FlowMap) -> list[tuple[str, str, float, float, float]]:
+def counts_of(flow: FlowMap) -> dict[str, str]:
+    """Longer than the name of the kind for some, and none for others."""
+    return dict.fromkeys((*flow.services, *flow.sagas)[::2], "12,000 wait, 3 given up, of very many")
+
+
+def texts(flow: FlowMap, *, counted: bool = False) -> list[tuple[str, str, float, float, float]]:
     """Role, text, left, right, and y of each."""
-    found = ElementTree.fromstring(picture_of(flow)).iter(f"{SVG}text")
+    drawn = picture_of(flow, counts_of(flow)) if counted else picture_of(flow)
+    found = ElementTree.fromstring(drawn).iter(f"{SVG}text")
     return [
         (one.get("class") or "", one.text or "", x, x + float(one.get("textLength") or 0), float(one.get("y") or 0))
         for one in found
@@ -57,6 +63,21 @@ def test_the_name_of_a_kind_lies_within_its_box(flow: FlowMap) -> None:
     for box, (_, text, left, right, _) in zip(boxes, names, strict=True):
         begin = float(box.get("x") or 0)
         assert begin < left and right < begin + float(box.get("width") or 0), text
+
+
+@ALL
+def test_counts_lie_within_the_boxes_of_their_kinds(flow: FlowMap) -> None:
+    counts = counts_of(flow)
+    boxes = list(ElementTree.fromstring(picture_of(flow, counts)).iter(f"{SVG}rect"))
+    told = [one for one in texts(flow, counted=True) if one[0] == "count"]
+    assert [text for _, text, *_ in told] == list(counts.values())
+    for _, text, left, right, y in told:
+        around = [box for box in boxes if float(box.get("x") or 0) < left]
+        box = max(around, key=lambda one: float(one.get("x") or 0))
+        assert right < float(box.get("x") or 0) + float(box.get("width") or 0), text
+        assert y < float(box.get("y") or 0) + float(box.get("height") or 0), text
+    for one, other in itertools.combinations(texts(flow, counted=True), 2):
+        assert abs(one[4] - other[4]) > 12 or one[3] <= other[2] or other[3] <= one[2], (one, other)
 
 
 @ALL
