@@ -6,8 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from markupsafe import Markup
+
 from runtime.errors import InvalidMessage
-from runtime.observe.conversation import TracedMessage
+from runtime.observe.conversation import Conversation, TracedMessage
+from runtime.observe.sequence_picture import as_svg
 from runtime.operate.conversation_page import MessagePage, conversation_page, place_before
 from runtime.operate.dead_letters import NotFound
 from runtime.page.conversation_address import FIELDS, conversation_id, id_of, wanted_messages
@@ -19,6 +22,7 @@ from runtime.store.port import OperatorStore
 
 __all__ = ["messages", "rows_of"]
 
+_LIFELINES = "lifelines"
 _ACTORS_MAX = 20  # of whose sagas a test is offered
 _GAP_S = 60.0
 """A pause from here on is told, as it stands between two rows that follow each other."""
@@ -38,7 +42,7 @@ class MessageRow:
 
 async def messages(desk: PageDesk, target: PageAddress) -> Screen:
     """Raises NotFound for an id without a message, InvalidMessage for a page that is none, and StoreError."""
-    id, wanted = conversation_id(target), wanted_messages(target.query)
+    id, wanted, view = conversation_id(target), wanted_messages(target.query), _view(target.query)
     async with desk.view() as store:
         after = await _place(store, id, target.query)
         page = await conversation_page(store, id, wanted, limit=ROWS_MAX, after=after)
@@ -52,11 +56,22 @@ async def messages(desk: PageDesk, target: PageAddress) -> Screen:
         "filter": chosen,
         "is_filtered": any(chosen[name] for name in FIELDS if name != "order"),
         "exports": exports_of(desk, id, _actors(page), chosen),
+        "picture": Markup(as_svg(Conversation(id, page.messages))) if view else "",  # it escapes what it is given
+        "other_view": link(here, {**chosen, "after": after, "view": "" if view else _LIFELINES}),
         "open_link": link(here, {"only": "open"}),
-        "first": link(here, chosen) if after else "",
-        "next": link(here, {**chosen, "after": page.next}) if page.next else "",
+        "view": view,
+        "first": link(here, {**chosen, "view": view}) if after else "",
+        "next": link(here, {**chosen, "after": page.next, "view": view}) if page.next else "",
     }
     return Screen("conversation", f"Conversation {id.hex()}", ("messages",), ("filter",), values)
+
+
+def _view(query: Mapping[str, str]) -> str:
+    """Whether lifelines are drawn above the table. Raises InvalidMessage."""
+    view = query.get("view", "")
+    if view not in ("", _LIFELINES):
+        raise InvalidMessage(f"view={view!r} means nothing here; there is {_LIFELINES}")
+    return view
 
 
 def _actors(page: MessagePage) -> tuple[str, ...]:

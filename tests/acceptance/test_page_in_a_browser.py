@@ -24,7 +24,7 @@ from runtime.store.open import open_store
 from runtime.store.records import ActorRow, Expected, Transition
 from tests.acceptance.page_process import page_of
 from tests.unit.gateway.desk.serving import stuck_row
-from tests.unit.operate.rows import fill, id_of, saga
+from tests.unit.operate.rows import TALK, fill, history, id_of, saga
 
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 WITHIN_S = 30.0
@@ -90,6 +90,24 @@ def tell_the_time(chromium: webdriver.Chrome, address: str) -> None:
     until(chromium, "It changes as the store changes.")
 
 
+def look_at_what_is_drawn(chromium: webdriver.Chrome, address: str) -> None:
+    """Pictures stand in the page, and nothing of a screen is wider than a narrow window, but for what scrolls alone."""
+    chromium.set_window_size(400, 800)
+    for path, said in (
+        ("flows", "What the checker finds"),
+        ("cluster", "No node has joined."),
+        (f"conversations/{TALK.hex()}?view=lifelines", "1 message"),
+        ("history/order-process/ORD-1", "States are told so far"),
+    ):
+        chromium.get(f"{address}{path}")
+        until(chromium, said)
+        wide, window = chromium.execute_script("return [document.documentElement.scrollWidth, window.innerWidth]")
+        assert wide <= window, path
+        pictures = chromium.find_elements(By.CSS_SELECTOR, "main svg text")
+        assert bool(pictures) is (path.startswith(("flows", "conversations"))), path
+    chromium.set_window_size(1200, 900)
+
+
 async def test_the_page_follows_the_store_without_a_complaint_of_the_browser(
     tmp_path: Path, chromium: webdriver.Chrome
 ) -> None:
@@ -97,6 +115,7 @@ async def test_the_page_follows_the_store_without_a_complaint_of_the_browser(
     store, row = open_store(url, system_ports()), stuck_row()
     await store.open()
     await fill(store, row, *(saga(f"S{number:03}") for number in range(150)))
+    await fill(store, history(1))
     await fill(store, saga("NEW", progress_at_s=await store.now_s() - 3, status=SagaRecord.COMPENSATING))
     async with page_of(url) as address:
 
@@ -118,6 +137,9 @@ async def test_the_page_follows_the_store_without_a_complaint_of_the_browser(
 
         await asyncio.to_thread(look_around)
         await asyncio.to_thread(tell_the_time, chromium, address)
+        await asyncio.to_thread(look_at_what_is_drawn, chromium, address)
+        await asyncio.to_thread(chromium.get, f"{address}sagas/order-process/ORD-1")
+        await asyncio.to_thread(until, chromium, "It changes as the store changes.")
         await store.commit([Transition(actor=completed(row), expected=Expected(row.revision, row.last_id))])
         await asyncio.to_thread(until, chromium, "order-process/ORD-1 is compensated")
         assert not await asyncio.to_thread(complaints, chromium)

@@ -28,6 +28,18 @@ async def test_each_message_is_a_row_with_its_cause_and_what_became_of_it(place:
     assert "elsewhere" not in seen.text
 
 
+async def test_the_messages_of_a_page_are_drawn_as_lifelines_for_whoever_asks(
+    place: PageStore, browser: Browser
+) -> None:
+    async with place.writing() as store:
+        await fill(store, history(1), mail(2, parked="torn <b>"))
+    seen = SeenPage((await browser.get(f"{HERE}?only=open")).text)
+    assert seen.links["Draw it as lifelines"] == f"{HERE}?only=open&view=lifelines"
+    seen = SeenPage((await browser.get(seen.links["Draw it as lifelines"])).text)
+    assert [tag for tag, _ in seen.tags].count("svg") == 1 and "parked: torn <b>" in seen.text and seen.rows == 2
+    assert seen.links["Show the table alone"] == f"{HERE}?only=open"
+
+
 async def test_what_a_message_has_sent_into_another_conversation_stands_beside_it(
     place: PageStore, browser: Browser
 ) -> None:
@@ -99,6 +111,7 @@ async def test_an_address_that_means_nothing_is_said(place: PageStore, browser: 
     for query, said in (
         ("only=some", "only='some' means nothing here"),
         ("order=up", "order='up' means nothing here"),
+        ("view=gantt", "view='gantt' means nothing here"),
         ("after=7", "is no place in a conversation"),
         ("after=handled/nan/00", "is no place in a conversation"),
         (f"after=open/1.0/00/{1 << 70}/3/billing/a", "is no place in a conversation"),
