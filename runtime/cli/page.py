@@ -17,6 +17,7 @@ from runtime.admin.session import Session
 from runtime.gateway.operators.authenticator import Authenticator
 from runtime.observe.logging import open_log
 from runtime.page.desk import PageDesk, acting_on, view_of
+from runtime.page.known_catalogue import KnownCatalogue
 from runtime.page.server import PageServer
 from runtime.project import FILE, TABLE
 from runtime.store_url import without_password
@@ -109,7 +110,8 @@ def page(
         ports = replace(session.ports, report=open_log(clock=session.ports.clock, node="page").report)
         known = known_catalogue(catalogue)
         acting = None if read_only else acting_on(store, ports, known, _login())
-        desk = PageDesk(view_of(store, ports), types_of(session, known), without_password(store), acting, known)
+        here = KnownCatalogue(known) if known is not None else None
+        desk = PageDesk(view_of(store, ports), types_of(session, known), without_password(store), acting, here)
         asked = Authenticator(operators, ports, proxy_header=proxy_header) if operators else None
         server = PageServer(desk, listen, ports, authenticator=asked, hosts=hosts)
         async with desk.view() as view:  # whether it can be read is told now, and not by the first screen

@@ -15,6 +15,7 @@ desk.py       what the screens read from: a view of the store for each reading
 exports.py    a conversation as a file
 flows.py      the map of what the catalogue does
 history.py    what each message has changed in a saga
+known_catalogue.py  what the screens need of the project's catalogue
 rail.py       the steps of a saga as pairs of do and undo
 instants.py   ages and instants, which a browser counts on and shows in local time
 on_node.py    the page of a node

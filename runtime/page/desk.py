@@ -7,13 +7,14 @@ again as soon as it is back, and nobody is shown a file that was replaced.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, replace
 
 from runtime.contracts import Contracts
 from runtime.gateway.operators.operator import Operator
 from runtime.page.forms import FormRefused
+from runtime.page.known_catalogue import KnownCatalogue
 from runtime.page.seal import FormSeal
 from runtime.ports import Clock, Ports
 from runtime.saga.behaviour import SagaBehaviour
@@ -45,15 +46,7 @@ class PageDesk:
     contracts: Contracts
     name: str
     acting: Acting | None = None  # a page without it only reads
-    catalogue: Catalogue | None = None  # of this build: by it pasts are told, and flows drawn
-
-    @property
-    def behaviours(self) -> Mapping[str, SagaBehaviour]:
-        """Of the sagas that this build has, by the names that the store has for their kinds."""
-        if self.catalogue is None:
-            return {}
-        known = zip(self.catalogue.kinds, self.catalogue.behaviours, strict=True)
-        return {kind: one for kind, one in known if isinstance(one, SagaBehaviour)}
+    known: KnownCatalogue | None = None  # of this build: by it pasts are told, and flows drawn
 
     def of(self, operator: Operator | None) -> PageDesk:
         """As this operator has it: one who may only read has a page that only reads."""

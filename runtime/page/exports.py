@@ -16,7 +16,7 @@ from runtime.operate.dead_letters import NotFound
 from runtime.operate.import_name import import_name
 from runtime.page.conversation_address import conversation_id, wanted_messages
 from runtime.page.desk import PageDesk
-from runtime.page.history import past_of, sagas_of
+from runtime.page.history import past_of
 from runtime.page.links import PageAddress, conversation_link, link
 from runtime.page.screen import Download, Screen
 
@@ -30,7 +30,7 @@ def exports_of(
     desk: PageDesk, id: bytes, addresses: Sequence[str], filter_: Mapping[str, str]
 ) -> list[tuple[str, str]]:
     """What a conversation can be saved as: names and addresses. `addresses` are of actors that take part."""
-    here, known = conversation_link(id), sagas_of(desk)
+    here, known = conversation_link(id), desk.known.sagas if desk.known is not None else {}
     found = [(name, link(f"{here}/{form}", filter_)) for form, (name, _, _) in _FORMS.items()]
     sagas = [one for one in addresses if one.partition("/")[0] in known]
     return [*found, *((f"a test of {one}", link(f"{here}/test", {"saga": one})) for one in sagas)]
@@ -55,9 +55,10 @@ async def export(desk: PageDesk, target: PageAddress) -> Screen:
 async def _test(desk: PageDesk, address: str) -> Screen:
     kind, key = parse_address(address)
     past = await past_of(desk, (kind, key))
-    saga = sagas_of(desk).get(past.row.kind)
-    name = import_name(saga, ()) if saga is not None else ""
-    text = as_test(past, None if saga is None else desk.behaviours[past.row.kind], name)
+    behaviour, name = None, ""
+    if desk.known is not None and past.row.kind in desk.known.sagas:
+        behaviour, name = desk.known.behaviours[past.row.kind], import_name(desk.known.sagas[past.row.kind], ())
+    text = as_test(past, behaviour, name)
     named = "".join(char if char.isalnum() and char.isascii() else "_" for char in f"{kind}_{key}")[:80]
     return _saved(f"test_{named}.py", text)
 

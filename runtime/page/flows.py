@@ -6,7 +6,6 @@ the store ──standing──▶ counts by kind, in both
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup
@@ -18,9 +17,7 @@ from runtime.operate.survey import hosts_of
 from runtime.page.desk import PageDesk
 from runtime.page.links import PageAddress, link
 from runtime.page.screen import ROWS_MAX, Download, Screen
-from runtime.saga.catalogue import Catalogue
-from runtime.saga.findings import findings
-from runtime.saga.flow_map import FlowMap, flow_of, mermaid_of
+from runtime.saga.flow_map import FlowMap, mermaid_of
 from runtime.saga.flow_picture import picture_of
 from runtime.store.records import ClusterView
 
@@ -49,22 +46,23 @@ class KindLine:
 
 async def flows(desk: PageDesk, target: PageAddress) -> Screen:
     """Raises NotFound for a form that is none, and StoreError."""
-    if desk.catalogue is None:
+    known = desk.known
+    if known is None:
         return Screen("flows", "Flows", still=("unknown",))
-    flow = flow_of(desk.catalogue)
+    flow = known.flow
     if len(target.path) > 1 and target.path[1]:
         return _saved(flow, target.path[1])
     async with desk.view() as store:
         view, standing = await store.cluster(), await standing_of(store)
-        wrong = await wrong_names(store, desk.catalogue.names, desk.catalogue.kinds)
-        wrong += await lost_kinds(store, desk.catalogue.names, desk.catalogue.kinds)
+        wrong = await wrong_names(store, known.names, known.kinds)
+        wrong += await lost_kinds(store, known.names, known.kinds)
     lines = kinds_of(flow, view, standing)
     values = {
         "picture": Markup(picture_of(flow, {line.kind: line.told for line in lines if line.told})),  # it escapes names
         "kinds": lines[:ROWS_MAX],
         "arrows": flow.arrows[:ROWS_MAX],
         "more_arrows": max(0, len(flow.arrows) - ROWS_MAX),
-        "findings": _findings(desk.catalogue, wrong),
+        "findings": {"wrong": wrong[:ROWS_MAX], "warnings": known.findings[:ROWS_MAX]},
         "now_s": standing.now_s,
     }
     return Screen("flows", "Flows", ("map", "kinds"), ("findings", "messages"), values)
@@ -90,11 +88,6 @@ def kinds_of(flow: FlowMap, view: ClusterView, standing: StoreStanding) -> list[
         for kind in (*flow.sagas, *flow.services)
     ]
     return sorted(lines, key=lambda line: (not line.letters, not line.waiting))
-
-
-def _findings(catalogue: Catalogue, wrong: Sequence[str]) -> Mapping[str, Sequence[str]]:
-    """What is wrong on this store, and what is often a mistake."""
-    return {"wrong": wrong[:ROWS_MAX], "warnings": findings(catalogue)[:ROWS_MAX]}
 
 
 def _saved(flow: FlowMap, form: str) -> Screen:

@@ -6,9 +6,7 @@ page has to know the project's catalogue, in that version.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from runtime.envelope import Address, address_of
 from runtime.errors import InvalidMessage
@@ -19,10 +17,9 @@ from runtime.operate.history_objects import fate_of
 from runtime.page.desk import PageDesk
 from runtime.page.links import PageAddress, actor_link, conversation_link, link
 from runtime.page.screen import ROWS_MAX, Screen
-from runtime.saga.saga import Saga
 from runtime.saga.view import status_name
 
-__all__ = ["history", "history_link", "past_of", "sagas_of"]
+__all__ = ["history", "history_link", "past_of"]
 
 _MESSAGES_MAX = 2_000
 _ROOM = "/history"
@@ -41,14 +38,6 @@ def history_link(kind: str, key: str) -> str:
     return _ROOM + actor_link(kind, key).removeprefix("/sagas")
 
 
-def sagas_of(desk: PageDesk) -> Mapping[str, type[Saga[Any]]]:
-    """The sagas of which the page knows the definitions, by the names that the store has for their kinds."""
-    if desk.catalogue is None:
-        return {}
-    stored = desk.catalogue.names.stored
-    return {stored(one.definition.name): one for one in desk.catalogue.hosted if issubclass(one, Saga)}
-
-
 async def past_of(desk: PageDesk, address: Address) -> InstanceHistory:
     """Raises NotFound for what is no saga, or one with too many messages for a page, and StoreError."""
     async with desk.view() as store:
@@ -59,7 +48,8 @@ async def past_of(desk: PageDesk, address: Address) -> InstanceHistory:
                 f"the conversation of {where} has {total:,} messages, and a page reads up to {_MESSAGES_MAX:,} of them "
                 f"to make its history again. This command takes its time: amends admin history {where}"
             )
-        return await read_history(store, desk.contracts, desk.behaviours, address)
+        behaviours = desk.known.behaviours if desk.known is not None else {}
+        return await read_history(store, desk.contracts, behaviours, address)
 
 
 async def history(desk: PageDesk, target: PageAddress) -> Screen:

@@ -65,13 +65,14 @@ def _server(settings: Settings, store: Store | None, catalogue: Catalogue, ports
     """A node without a page imports nothing of it."""
     try:
         from runtime.page.desk import PageDesk, view_of
+        from runtime.page.known_catalogue import KnownCatalogue
         from runtime.page.server import PageServer
     except ModuleNotFoundError as missing:
         raise InvalidSettings(
             f"page_listen needs {missing.name}, which is not installed: pip install 'amends[page]'"
         ) from missing
     view = _itself(store) if store is not None else view_of(settings.store, ports)
-    desk = PageDesk(view, catalogue.contracts, settings.shown_store, catalogue=catalogue)
+    desk = PageDesk(view, catalogue.contracts, settings.shown_store, known=KnownCatalogue(catalogue))
     return PageServer(desk, settings.page_listen, ports)
 
 

@@ -13,6 +13,7 @@ from actors.catalogue import catalogue
 from runtime.adapters import system_ports
 from runtime.page.app import PageApp
 from runtime.page.desk import PageDesk, acting_on, view_of
+from runtime.page.known_catalogue import KnownCatalogue
 from runtime.store.open import open_store
 from runtime.store.port import Store
 
@@ -41,7 +42,8 @@ class PageStore:
         """`knows`: the page has the catalogue of the order system."""
         known = catalogue() if knows else None
         acting = acting_on(self.url, self.ports, known, "ann") if acts else None
-        desk = PageDesk(view_of(self.url, self.ports), catalogue().contracts, self.url, acting, known)
+        here = KnownCatalogue(known) if known is not None else None
+        desk = PageDesk(view_of(self.url, self.ports), catalogue().contracts, self.url, acting, here)
         return PageApp(desk, self.ports)
 
     @asynccontextmanager
