@@ -32,6 +32,7 @@ from bench.shop import machine
 from runtime.adapters import system_ports
 from runtime.envelope import Envelope
 from runtime.page.desk import PageDesk, view_of
+from runtime.page.known_catalogue import KnownCatalogue
 from runtime.page.server import PageServer
 from runtime.protos.durable_pb2 import Caused, CausedList
 from runtime.store.records import HistoryRow, MailRow, Outcome, Transition
@@ -81,6 +82,8 @@ async def measure(path: Path, sagas: int, messages: int) -> dict[str, Any]:
             ("conversation_errors_s", f"{talk}?only=errors"),
             ("conversation_actor_s", f"{talk}?actor=billing/ORD-7"),
             ("overview_s", "/"),
+            ("cluster_s", "/cluster"),
+            ("flows_s", "/flows"),
         ):
             figures[name], text = await _took(browser, address)
             if found := _NEXT.search(text):
@@ -104,7 +107,8 @@ async def _took(browser: httpx.AsyncClient, address: str) -> tuple[list[float], 
 @asynccontextmanager
 async def _page(path: Path) -> AsyncIterator[httpx.AsyncClient]:
     ports, url = system_ports(), f"sqlite:///{path}"
-    server = PageServer(PageDesk(view_of(url, ports), catalogue().contracts, url), "127.0.0.1:0", ports)
+    desk = PageDesk(view_of(url, ports), catalogue().contracts, url, known=KnownCatalogue(catalogue()))
+    server = PageServer(desk, "127.0.0.1:0", ports)
     await server.start()
     try:
         async with httpx.AsyncClient(base_url=server.url, timeout=60.0) as browser:

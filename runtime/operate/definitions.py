@@ -48,11 +48,14 @@ class UncarriedVersion:
     reasons: tuple[str, ...]
 
 
-async def versions(store: OperatorStore, *, kind: str = "") -> list[VersionEntry]:
-    """By kind, the latest last. Raises StoreError."""
+async def versions(store: OperatorStore, *, kind: str = "", only_open: bool = False) -> list[VersionEntry]:
+    """By kind, the latest last. Raises StoreError.
+
+    With `only_open` it does not count what has ended, which may be very many rows; `ended` is 0 then.
+    """
     kind = await stored_kind(store, kind)
     counts: dict[tuple[str, str], list[int]] = {}
-    for one, version, status, count in await store.version_counts():
+    for one, version, status, count in await store.version_counts(_OPEN if only_open else ()):
         if status not in DEADLINE_STATUSES:
             counts.setdefault((one, version), [0, 0])[status in _ENDED] += count
     kept = {(row.kind, row.version): row.kept_at_s for row in await store.definitions()}

@@ -47,7 +47,7 @@ class VersionLine:
 async def cluster(desk: PageDesk) -> Screen:
     """Raises StoreError."""
     async with desk.view() as store:
-        view, entries = await store.cluster(), await versions(store)
+        view, entries = await store.cluster(), await versions(store, only_open=True)
     lines = versions_of(view, entries)
     owners = shards_of(view)
     values = {

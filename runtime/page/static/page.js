@@ -55,7 +55,11 @@
   const write = (element, text) => {
     if (element.textContent !== text) element.textContent = text;
   };
-  let isLocal = localStorage.getItem("amends-times") === "local";
+  const kept = {  // a browser may keep nothing, and then refuses to be asked
+    get: () => { try { return localStorage.getItem("amends-times"); } catch { return null; } },
+    set: (value) => { try { localStorage.setItem("amends-times", value); } catch { /* until the next page */ } },
+  };
+  let isLocal = kept.get() === "local";
   const tick = () => {
     for (const one of document.querySelectorAll("time[data-age]")) {
       write(one, `${span(nowOf(one) - Number(one.dataset.age))} ago`);
@@ -77,7 +81,7 @@
     };
     button.addEventListener("click", () => {
       isLocal = !isLocal;
-      localStorage.setItem("amends-times", isLocal ? "local" : "utc");
+      kept.set(isLocal ? "local" : "utc");
       say();
     });
     times.after(" ", button);
