@@ -71,10 +71,14 @@ async def history(desk: PageDesk, target: PageAddress) -> Screen:
         "conversation": conversation_link(past.row.conversation),
         "between": target.query.get("between", ""),
         "compared": _compared(desk, past, target.query.get("between", "")),
-        "before": link(here, {"from": max(0, first - ROWS_MAX)}) if first else "",
-        "next": link(here, {"from": first + ROWS_MAX}) if first + ROWS_MAX < len(past.entries) else "",
+        "before": _from(here, max(0, first - ROWS_MAX)) if first else "",
+        "next": _from(here, first + ROWS_MAX) if first + ROWS_MAX < len(past.entries) else "",
     }
     return Screen("history", f"History of {past.address}", still=("compare", "entries"), values=values)
+
+
+def _from(here: str, first: int) -> str:
+    return f"{here}&from={first}" if first and "?" in here else link(here, {"from": first})
 
 
 def _row(desk: PageDesk, entry: HistoryEntry) -> PastRow:

@@ -16,8 +16,9 @@ from runtime.adapters import system_ports
 from runtime.config import Settings
 from runtime.host import Node
 from runtime.page import exports
+from runtime.page.history import history_link
 from runtime.store.records import Transition
-from tests.unit.operate.rows import TALK, fill, history, id_of, mail
+from tests.unit.operate.rows import TALK, fill, history, id_of, mail, saga
 from tests.unit.page.conftest import Browser, PageStore
 from tests.unit.page.seen import SeenPage
 
@@ -101,6 +102,20 @@ async def _history_is_told(browser: Browser) -> None:
     for between, status, said in (("7", 400, "names no two revisions"), ("0,999", 404, "no record of")):
         answer = await browser.get(f"{HISTORY}?between={between}")
         assert answer.status_code == status and said in answer.text
+
+
+@pytest.mark.parametrize("key", ["..", "a b/../c", "é#?&<b>", "two\nlines"])
+async def test_a_saga_with_any_key_has_a_history(place: PageStore, browser: Browser, key: str) -> None:
+    rows = [replace(history(n, kind="order-process"), key=key, revision=n) for n in range(1, 204)]
+    async with place.writing() as store:
+        await fill(store, saga(key))
+        await store.commit([Transition(address=(row.kind, row.key), history=(row,)) for row in rows])
+    seen = SeenPage((await browser.get(history_link("order-process", key))).text)
+    assert "203 messages were given to it" in seen.text and seen.rows == 201
+    seen = SeenPage((await browser.get(seen.links["Later messages"])).text)
+    assert seen.rows == 4 and seen.links["Earlier messages"] == history_link("order-process", key)
+    saga_screen = SeenPage((await browser.get(seen.links["How it stands"])).text)
+    assert saga_screen.links["Its history: what each message has changed"] == history_link("order-process", key)
 
 
 async def test_without_the_catalogue_messages_are_told_and_states_are_not(place: PageStore) -> None:
