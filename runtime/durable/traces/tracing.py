@@ -12,11 +12,12 @@ link: else a trace would last for months. Which hops those are is a setting.
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Protocol
 from weakref import WeakValueDictionary
+from zlib import crc32
 
 from runtime.durable.behaviour import Behaviour
 from runtime.durable.traces.place import SpanPlace, apart_of, is_of, read_place, span_of, trace_of
@@ -124,11 +125,15 @@ class Tracing:
         return self._lost.pop(id, ()) if self._lost else ()
 
 
+_NONE: Mapping[bytes, BegunSpan] = MappingProxyType({})
+
+
 class KindTracing:
     """Of one kind on one node."""
 
     def __init__(self, tracing: Tracing, behaviour: Behaviour) -> None:
         self._tracing = tracing
+        self._below = tracing.below
         self._kind = behaviour.kind
         self._listens = frozenset(one.event_type for one in behaviour.subscriptions)
         self._reacts = frozenset((one.event_type, one.process) for one in behaviour.subscriptions if one.process)
@@ -136,14 +141,22 @@ class KindTracing:
 
     def begin(
         self, envelopes: Sequence[Envelope], attempts: Mapping[bytes, int], revision: int, now_s: float
-    ) -> dict[bytes, BegunSpan]:
+    ) -> Mapping[bytes, BegunSpan]:
         """Those of a turn's messages that are traced, by id. `attempts` are failed runs of earlier turns."""
-        below, traced = self._tracing.below, {}
+        below = self._below
+        for one in envelopes:  # Each turn comes here, and most conversations are in no sample.
+            if crc32(one.conversation) < below:
+                return self._sampled(envelopes, attempts, revision, now_s)
+        return _NONE
+
+    def _sampled(
+        self, envelopes: Sequence[Envelope], attempts: Mapping[bytes, int], revision: int, now_s: float
+    ) -> Mapping[bytes, BegunSpan]:
+        traced = {}
         for one in envelopes:
-            if zlib.crc32(one.conversation) < below:
-                traced[one.id] = self._tracing.running[one.id] = self._begun(
-                    one, attempts.get(one.id, 0), revision, now_s
-                )
+            if crc32(one.conversation) < self._below:
+                begun = self._begun(one, attempts.get(one.id, 0), revision, now_s)
+                traced[one.id] = self._tracing.running[one.id] = begun
         return traced
 
     def _begun(self, one: Envelope, failed_before: int, revision: int, now_s: float) -> BegunSpan:
