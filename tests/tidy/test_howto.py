@@ -8,9 +8,11 @@ import re
 import shlex
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner
 
+from runtime.admin.commands import admin
 from runtime.durable.service import Service
 from runtime.saga.saga import Saga
 from runtime.saga.step import Step
@@ -18,7 +20,7 @@ from runtime.testing.commands.group import proving
 from tests.tidy.source import ROOT, name
 
 PAGES = sorted(page for part in ("howto", "reference") for page in (ROOT / "docs" / part).glob("*.md"))
-_BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _FROM = re.compile(r"# (\S+\.py)\n")
 PARTS = (
     *(field.name for field in dataclasses.fields(Step)),
@@ -31,6 +33,7 @@ PARTS = (
     *(name for name in inspect.signature(Service.of).parameters if name != "given"),
 )
 _COMMAND = "python -m runtime.testing "
+_OF_OPERATORS = re.compile(r"(?:python -m runtime\.admin|amends admin) (.+)")
 
 
 def blocks(language: str) -> list[tuple[str, str]]:
@@ -41,6 +44,13 @@ def blocks(language: str) -> list[tuple[str, str]]:
 
 def commands() -> list[str]:
     return [line for page, text in blocks("console") if "/howto/" in page for line in text.splitlines()]
+
+
+def of_operators() -> list[tuple[str, str]]:
+    """Page and words of each command of operators that a how-to shows."""
+    lines = [(page, line) for page, text in blocks("") for line in text.splitlines()]
+    found = [(page, _OF_OPERATORS.match(line)) for page, line in lines if "/howto/" in page]
+    return [(page, match[1]) for page, match in found if match is not None]
 
 
 def wrong(text: str) -> str:
@@ -83,3 +93,23 @@ def test_code_that_is_not_in_its_file_is_found(tmp_path: Path) -> None:
     assert wrong("# examples/trip/nothing.py\nx = 1\n") == "there is no examples/trip/nothing.py"
     with pytest.raises(ImportError):
         wrong("from runtime.testing import nothing_of_this_name\n")
+
+
+@pytest.mark.parametrize(("page", "words"), of_operators())
+def test_each_command_of_operators_that_a_page_shows_is_taken(page: str, words: str) -> None:
+    """It is read as the command line would read it, and not carried out."""
+    command: click.Command = admin
+    name, arguments = "admin", shlex.split(words)
+    while isinstance(command, click.Group):
+        _, rest, _ = command.make_parser(click.Context(command)).parse_args(arguments)
+        if not rest:
+            break
+        name, *arguments = rest
+        command = command.commands[name]
+    with command.make_context(name, arguments) as context:
+        assert not context.args, f"{page}: {words}"
+
+
+def test_the_pages_of_problems_show_commands() -> None:
+    shown = {page.rpartition("/")[2] for page, _ in of_operators()}
+    assert shown >= {"an-order-does-not-move.md", "an-undo-is-owed.md", "after-a-bad-deploy.md"}
