@@ -103,7 +103,7 @@ def sagas_table(entries: Iterable[SagaEntry], now_s: float) -> Table:
         )
         table.add_row(
             printable(address_of(entry.kind, entry.key)),
-            Text(entry.status, style).append(_letters(entry.dead_letters), "bold red"),
+            Text(entry.status, style).append(_marks(entry, now_s), "bold red"),
             printable(entry.step),
             f"{span(now_s - entry.last_progress_at_s)} ago",
             printable(entry.reason),
@@ -133,8 +133,10 @@ def processes_table(entries: Iterable[ProcessEntry], now_s: float) -> Table:
     return table
 
 
-def _letters(count: int) -> str:
-    return f", {count} dead letter{'s' if count > 1 else ''}" if count else ""
+def _marks(entry: SagaEntry, now_s: float) -> str:
+    count, since = entry.dead_letters, (("owes an undo", entry.owed_at_s), ("outcome unknown", entry.unknown_at_s))
+    letters = f", {count} dead letter{'s' if count > 1 else ''}" if count else ""
+    return "".join([*(f", {what} for {span(now_s - at_s)}" for what, at_s in since if at_s), letters])
 
 
 def dead_letters_table(letters: Iterable[ParkedMail], now_s: float) -> Table:

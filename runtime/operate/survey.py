@@ -75,6 +75,8 @@ class SagaEntry:
     version: str
     started_at_s: float
     last_progress_at_s: float
+    owed_at_s: float = 0.0  # since when it has owed an undo without a break; 0: it owes none
+    unknown_at_s: float = 0.0  # since when the outcome of a step of it has been unknown; 0: of none
     dead_letters: int = 0  # of its own mail: it does not go on without an operator, whatever its status says
 
     @property
@@ -255,6 +257,8 @@ class _Owners:
             version=told.version,
             started_at_s=told.started_at_s,
             last_progress_at_s=told.progressed_at_s,
+            owed_at_s=told.owed_at_s or 0.0,
+            unknown_at_s=told.unknown_at_s or 0.0,
             dead_letters=row.dead_letters,
         )
 

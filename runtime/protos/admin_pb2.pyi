@@ -38,6 +38,8 @@ class SagaQuery(_message.Message):
     ERROR_FIELD_NUMBER: _builtins.int
     IDLE_S_FIELD_NUMBER: _builtins.int
     AGE_S_FIELD_NUMBER: _builtins.int
+    OWES_FIELD_NUMBER: _builtins.int
+    IS_UNKNOWN_FIELD_NUMBER: _builtins.int
     kind: _builtins.str
     step: _builtins.str
     """the name of a step under way"""
@@ -48,6 +50,10 @@ class SagaQuery(_message.Message):
     """it has made no progress for so long"""
     age_s: _builtins.float
     """it began so long ago"""
+    owes: _builtins.bool
+    """it owes an undo"""
+    is_unknown: _builtins.bool
+    """nobody knows the outcome of a step of it"""
     @_builtins.property
     def statuses(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """it has one of these, in the words of a listing: stuck"""
@@ -62,10 +68,12 @@ class SagaQuery(_message.Message):
         error: _builtins.str = ...,
         idle_s: _builtins.float = ...,
         age_s: _builtins.float = ...,
+        owes: _builtins.bool = ...,
+        is_unknown: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["age_s", b"age_s", "error", b"error", "idle_s", b"idle_s", "key_prefix", b"key_prefix", "kind", b"kind", "statuses", b"statuses", "step", b"step"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["age_s", b"age_s", "error", b"error", "idle_s", b"idle_s", "is_unknown", b"is_unknown", "key_prefix", b"key_prefix", "kind", b"kind", "owes", b"owes", "statuses", b"statuses", "step", b"step"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -142,6 +150,8 @@ class SagaSummary(_message.Message):
     STARTED_AT_S_FIELD_NUMBER: _builtins.int
     LAST_PROGRESS_AT_S_FIELD_NUMBER: _builtins.int
     DEAD_LETTERS_FIELD_NUMBER: _builtins.int
+    OWED_AT_S_FIELD_NUMBER: _builtins.int
+    UNKNOWN_AT_S_FIELD_NUMBER: _builtins.int
     kind: _builtins.str
     key: _builtins.str
     status: _builtins.str
@@ -151,6 +161,10 @@ class SagaSummary(_message.Message):
     started_at_s: _builtins.float
     last_progress_at_s: _builtins.float
     dead_letters: _builtins.int
+    owed_at_s: _builtins.float
+    """since when it has owed an undo without a break; 0: it owes none"""
+    unknown_at_s: _builtins.float
+    """since when the outcome of a step of it has been unknown; 0: of none"""
     def __init__(
         self,
         *,
@@ -163,10 +177,12 @@ class SagaSummary(_message.Message):
         started_at_s: _builtins.float = ...,
         last_progress_at_s: _builtins.float = ...,
         dead_letters: _builtins.int = ...,
+        owed_at_s: _builtins.float = ...,
+        unknown_at_s: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["dead_letters", b"dead_letters", "key", b"key", "kind", b"kind", "last_progress_at_s", b"last_progress_at_s", "reason", b"reason", "started_at_s", b"started_at_s", "status", b"status", "step", b"step", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dead_letters", b"dead_letters", "key", b"key", "kind", b"kind", "last_progress_at_s", b"last_progress_at_s", "owed_at_s", b"owed_at_s", "reason", b"reason", "started_at_s", b"started_at_s", "status", b"status", "step", b"step", "unknown_at_s", b"unknown_at_s", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -130,6 +130,8 @@ def wanted_of(query: pb.SagaQuery) -> Wanted:
         error=query.error,
         idle_s=query.idle_s,
         age_s=query.age_s,
+        owes=query.owes,
+        is_unknown=query.is_unknown,
     )
 
 

@@ -55,7 +55,15 @@ def forget_sagas(file: Path) -> None:
 
 def test_top_shows_how_all_sagas_stand_follows_them_and_ends_by_q(file: Path) -> None:
     with terminal(*on(file, "top", "--every", "0.2"), cwd=ROOT) as seen:
-        for words in ("1 saga owes an undo", "undo owed", "order-process/ORD-7", "no bank", "sales-1", "q ends"):
+        for words in (
+            "1 saga owes an undo",
+            "undo owed",
+            "stuck, owes an undo for ",
+            "order-process/ORD-7",
+            "no bank",
+            "sales-1",
+            "q ends",
+        ):
             seen.until(words)
         assert not seen.echoes()
         forget_sagas(file)

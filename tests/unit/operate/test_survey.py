@@ -123,8 +123,9 @@ async def test_sagas_are_chosen_by_step_and_by_part_of_their_reason(store: Memor
 async def test_sagas_are_chosen_by_what_they_owe_and_by_what_nobody_knows_of_them(store: MemoryStore) -> None:
     owing = saga("A", status=SAGA.STUCK, tasks=(task_in(Phase.OWED, "bill"),))
     await fill(store, owing, saga("B", tasks=(task_in(Phase.UNKNOWN, "ship"),)), saga("C"))
-    assert [one.key for one in await listed(store, Wanted(owes=True))] == ["A"]
-    assert [one.key for one in await listed(store, Wanted(is_unknown=True))] == ["B"]
+    (owes,), (unknown,) = await listed(store, Wanted(owes=True)), await listed(store, Wanted(is_unknown=True))
+    assert (owes.key, owes.owed_at_s, owes.unknown_at_s) == ("A", 100.0, 0.0)
+    assert (unknown.key, unknown.owed_at_s, unknown.unknown_at_s) == ("B", 0.0, 100.0)
     assert await listed(store, Wanted(owes=True, is_unknown=True)) == ()
 
 

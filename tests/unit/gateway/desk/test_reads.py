@@ -45,6 +45,8 @@ async def test_sagas_are_listed_page_by_page(store: MemoryStore) -> None:
         (pb.SagaQuery(statuses=["running"]), False),
         (pb.SagaQuery(step="bill"), True),
         (pb.SagaQuery(step="ship"), False),
+        (pb.SagaQuery(owes=True), True),
+        (pb.SagaQuery(is_unknown=True), False),
         (pb.SagaQuery(key_prefix="ORD-1"), True),
         (pb.SagaQuery(key_prefix="X"), False),
         (pb.SagaQuery(error="BANK closed"), True),
