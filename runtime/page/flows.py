@@ -65,7 +65,8 @@ async def flows(desk: PageDesk, target: PageAddress) -> Screen:
         "findings": {"wrong": wrong[:ROWS_MAX], "warnings": known.findings[:ROWS_MAX]},
         "now_s": standing.now_s,
     }
-    return Screen("flows", "Flows", ("map", "kinds"), ("findings", "messages"), values)
+    parts = ("findings", "map", "kinds", "messages")  # all of them live, so that they stand in this order
+    return Screen("flows", "Flows", parts, values=values)
 
 
 def kinds_of(flow: FlowMap, view: ClusterView, standing: StoreStanding) -> list[KindLine]:
