@@ -147,4 +147,5 @@ def test_a_node_names_every_setting_with_its_default() -> None:
     _, output, _ = _run("node.py", "--help")
     told = " ".join(output.decode().split())
     for name, field in SETTINGS.items():
-        assert f"--{name.replace('_', '-')} " in told or f"{name} {field.default}" in told or name == "services", name
+        default = ",".join(field.default) if isinstance(field.default, tuple) else field.default
+        assert f"--{name.replace('_', '-')} " in told or f"{name} {default}" in told or name == "services", name
