@@ -14,7 +14,8 @@ from runtime.envelope import address_of
 from runtime.observe.console import say_json
 from runtime.operate import objects
 from runtime.operate.bulk import BulkResult, Check, Filter, act_on, choose
-from runtime.operate.dead_letters import Act, ParkedMail, check_awaited, check_dispensable, discard, replay
+from runtime.operate.dead_letters import Act, check_awaited, check_dispensable, discard, replay
+from runtime.operate.parked_mail import ParkedMail
 from runtime.store.port import OperatorStore
 from runtime.store.records import Transition
 

@@ -9,8 +9,9 @@ import click
 from runtime.admin.arguments import as_one_object
 from runtime.admin.session import Session, say_done
 from runtime.envelope import address_of
-from runtime.operate.dead_letters import Act, ParkedMail
+from runtime.operate.dead_letters import Act
 from runtime.operate.letter_acts import discard_letter, replay_letter
+from runtime.operate.parked_mail import ParkedMail
 from runtime.store.port import OperatorStore
 
 __all__ = ["discard_command", "replay_command"]

@@ -22,6 +22,7 @@ from runtime.observe.signals import Ended, ended_by_signals, until_told
 from runtime.operate.act_refused import ActRefused
 from runtime.operate.copying import CopyRefused
 from runtime.operate.dead_letters import NotAwaited, NotFound, NotParked, StillNeeded
+from runtime.operate.run_cancelled import RunEnded
 from runtime.ports import Ports
 from runtime.store.open import open_store
 from runtime.store.port import Store
@@ -56,7 +57,7 @@ class Session:
             raise _Ended(ended) from None
         except NotFound as error:
             raise _Missing(str(error)) from error
-        except (ActRefused, CopyRefused, NotAwaited, NotParked, StillNeeded) as error:
+        except (ActRefused, CopyRefused, NotAwaited, NotParked, RunEnded, StillNeeded) as error:
             raise _Refused(str(error)) from error
         except (InvalidMessage, InvalidSettings) as error:
             raise _BadInput(str(error)) from error

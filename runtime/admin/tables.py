@@ -14,7 +14,7 @@ from runtime.observe.conversation import Conversation, MessageStatus, TracedMess
 from runtime.observe.plain import as_line
 from runtime.observe.sequence import milliseconds
 from runtime.operate.account import Account
-from runtime.operate.dead_letters import ParkedMail
+from runtime.operate.parked_mail import ParkedMail
 from runtime.operate.process_entry import ProcessEntry
 from runtime.operate.spans import span
 from runtime.operate.survey import WAITS, SagaEntry, ShardEntry

@@ -29,7 +29,7 @@ from runtime.errors import (
 from runtime.gateway.operators.authenticator import CannotTell, NotKnown
 from runtime.operate.act_refused import ActRefused
 from runtime.operate.dead_letters import NotAwaited, NotFound, NotParked, StillNeeded
-from runtime.operate.repair_runs import RunMoved
+from runtime.operate.run_cancelled import RunEnded, RunMoved
 
 __all__ = ["PUSHBACK", "CallFailed", "NotAllowed", "code_of", "pushback_of", "told_to_clients"]
 
@@ -66,6 +66,7 @@ _CODES: tuple[tuple[type[AmendsError], grpc.StatusCode], ...] = (
     (NotAwaited, grpc.StatusCode.FAILED_PRECONDITION),
     (StillNeeded, grpc.StatusCode.FAILED_PRECONDITION),
     (RunMoved, grpc.StatusCode.ABORTED),
+    (RunEnded, grpc.StatusCode.FAILED_PRECONDITION),
     (DeadlineExceeded, grpc.StatusCode.DEADLINE_EXCEEDED),
     (Overloaded, grpc.StatusCode.UNAVAILABLE),
     (StoreUnavailable, grpc.StatusCode.UNAVAILABLE),

@@ -15,7 +15,8 @@ from dataclasses import dataclass, replace
 from google.protobuf.message import DecodeError
 
 from runtime.errors import AmendsError, StoreError
-from runtime.operate.dead_letters import Act, ParkedMail, carry_out, dead_letters_after
+from runtime.operate.dead_letters import Act, carry_out, dead_letters_after
+from runtime.operate.parked_mail import ParkedMail
 from runtime.operate.stored_kinds import stored_kind
 from runtime.store.parked import ParkedPlace
 from runtime.store.port import OperatorStore

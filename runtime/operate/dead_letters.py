@@ -15,8 +15,9 @@ from dataclasses import dataclass, replace
 
 from google.protobuf.message import DecodeError
 
-from runtime.envelope import Envelope, address_of, decode, message_id, parse_address
+from runtime.envelope import address_of, message_id, parse_address
 from runtime.errors import AmendsError, CommitUnknown, InvalidMessage, StoreUnavailable
+from runtime.operate.parked_mail import ParkedMail
 from runtime.operate.processes import lost_with
 from runtime.protos.saga_pb2 import SagaRecord, TaskRecord
 from runtime.saga.reasons import too_long
@@ -30,8 +31,8 @@ __all__ = [
     "NotAwaited",
     "NotFound",
     "NotParked",
-    "ParkedMail",
     "StillNeeded",
+    "act_id",
     "carry_out",
     "check_awaited",
     "check_dispensable",
@@ -64,26 +65,6 @@ class StillNeeded(AmendsError):
 
 
 @dataclass(frozen=True, slots=True)
-class ParkedMail:
-    """A parked message. `envelope` is None when its bytes can't be read."""
-
-    row: MailRow
-    envelope: Envelope | None
-
-    @property
-    def type(self) -> str:
-        return self.envelope.type if self.envelope else ""
-
-    @property
-    def sender(self) -> str:
-        return self.envelope.sender if self.envelope else ""
-
-    @property
-    def place(self) -> ParkedPlace:
-        return ParkedPlace.of(self.row)
-
-
-@dataclass(frozen=True, slots=True)
 class Act:
     """Who acts on a dead letter, when (seconds since 1970) and why. Raises InvalidMessage for what is too long."""
 
@@ -104,7 +85,7 @@ async def dead_letters(store: OperatorStore, *, limit: int) -> list[ParkedMail]:
 
 async def dead_letters_after(store: OperatorStore, after: ParkedPlace | None, *, limit: int) -> list[ParkedMail]:
     """As `dead_letters`, from behind this place on."""
-    return [_letter(row) for row in await store.dead_letters(limit=limit, after=after)]
+    return [ParkedMail.of(row) for row in await store.dead_letters(limit=limit, after=after)]
 
 
 def letter_place_text(place: ParkedPlace) -> str:
@@ -142,7 +123,7 @@ async def find(store: OperatorStore, id_text: str) -> ParkedMail:
             )
         ids = ", ".join(row.id.hex() for row in found[:3])
         raise InvalidMessage(f"{len(found)} dead letters have an id that begins with {wanted}: {ids}; give more digits")
-    return _letter(found[0])
+    return ParkedMail.of(found[0])
 
 
 async def check_awaited(store: OperatorStore, letter: ParkedMail) -> None:
@@ -265,11 +246,9 @@ async def carry_out(store: OperatorStore, transition: Transition) -> None:
         raise NotParked("the message is no longer parked: it was handled, replayed or discarded in the meantime")
 
 
-def _letter(row: MailRow) -> ParkedMail:
-    try:
-        return ParkedMail(row, decode(row.envelope))
-    except InvalidMessage:
-        return ParkedMail(row, None)
+def act_id(letter_id: bytes, act: Act) -> bytes:
+    """Of the row of history that a replay leaves behind: the same of the same act on the same letter."""
+    return message_id(act.at_s, letter_id, 0, f"operator/{act.who}")
 
 
 def _record(letter: ParkedMail, act: Act, what: str) -> HistoryRow:
@@ -279,7 +258,7 @@ def _record(letter: ParkedMail, act: Act, what: str) -> HistoryRow:
     because = (", by force" if act.forced else "") + (f": {act.reason}" if act.reason else "")
     return HistoryRow(
         conversation=row.conversation,
-        id=message_id(act.at_s, row.id, 0, operator),
+        id=act_id(row.id, act),
         kind=row.kind,
         key=row.key,
         shard=row.shard,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from runtime.operate.dead_letters import (
     Act,
-    ParkedMail,
     carry_out,
     check_awaited,
     check_dispensable,
@@ -12,6 +11,7 @@ from runtime.operate.dead_letters import (
     find,
     replay,
 )
+from runtime.operate.parked_mail import ParkedMail
 from runtime.store.port import OperatorStore
 
 __all__ = ["discard_letter", "replay_letter"]

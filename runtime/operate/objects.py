@@ -9,7 +9,7 @@ from runtime.envelope import address_of
 from runtime.observe.plain import as_plain
 from runtime.operate.account import Account
 from runtime.operate.busy import Work
-from runtime.operate.dead_letters import ParkedMail
+from runtime.operate.parked_mail import ParkedMail
 from runtime.operate.repair_runs import KeptRun
 from runtime.operate.survey import nodes_of
 from runtime.protos.saga_pb2 import SagaRecord

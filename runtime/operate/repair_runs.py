@@ -13,17 +13,18 @@ import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 
-from runtime.envelope import address_of, message_id, parse_address
-from runtime.errors import AmendsError, InvalidMessage
+from runtime.envelope import Address, address_of, message_id, parse_address
+from runtime.errors import InvalidMessage
 from runtime.operate.dead_letters import NotFound
-from runtime.operate.repairs import check_said, letter
+from runtime.operate.repairs import check_said, letter, record_of
+from runtime.operate.run_cancelled import RunMoved, check_goes_on
 from runtime.operate.survey import Wanted, sagas
 from runtime.ports import Clock
 from runtime.protos.saga_pb2 import RepairItem, RepairRun, RepairSaga, SagaRecord
 from runtime.store.port import OperatorStore
 from runtime.store.records import ActorRow, Expected, Outcome, Transition, Verdict
 
-__all__ = ["ITEMS_MAX", "KIND", "KeptRun", "RunMoved", "begin", "carry_on", "kept_run"]
+__all__ = ["ITEMS_MAX", "KIND", "KeptRun", "begin", "begin_with", "carry_on", "keep", "kept_run", "note_done"]
 
 KIND = "repair-run"
 """No node hosts this kind: its rows are records of operators, and never get mail."""
@@ -32,10 +33,6 @@ ITEMS_MAX = 10_000
 NAME_CHARS_MAX = 200
 _PAGE = 100
 _LOOK_S = 0.1
-
-
-class RunMoved(AmendsError):
-    """Somebody else carries this run on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +67,7 @@ async def begin(
     Raises InvalidMessage when there is a run of this name, the name or what the act says is empty or too long, or
     nothing says which sagas are meant.
     """
-    check_said(act)
-    if not name.strip() or len(name) > NAME_CHARS_MAX:
-        raise InvalidMessage(f"give it a name of up to {NAME_CHARS_MAX} characters; this one has {len(name):,}")
+    _check(name, act)
     if wanted == Wanted():
         raise InvalidMessage("say which sagas: by kind, status, step, how the key begins, error, age or idle time")
     chosen_by = ", ".join(f"{name}={value}" for name, value in asdict(wanted).items() if value)
@@ -82,6 +77,41 @@ async def begin(
     for start in range(0, len(found), _PAGE):
         rows = await store.load(found[start : start + _PAGE])
         run.items.extend(_item(row) for row in rows if row is not None)
+    return await _begun(store, name, run)
+
+
+async def begin_with(
+    store: OperatorStore,
+    name: str,
+    act: RepairSaga,
+    chosen: Sequence[tuple[Address, int]],
+    *,
+    chosen_by: str,
+    now_s: float,
+) -> KeptRun:
+    """Keep these sagas, each at the revision at which somebody has looked at it.
+
+    Raises InvalidMessage as `begin`, and for no sagas or too many; NotFound for what is no saga.
+    """
+    _check(name, act)
+    if not 0 < len(chosen) <= ITEMS_MAX:
+        raise InvalidMessage(f"{len(chosen):,} sagas are chosen; a run takes from 1 to {ITEMS_MAX:,}")
+    run = RepairRun(act=act, chosen_by=chosen_by, began_at_s=now_s)
+    for saga, revision in chosen:
+        item = _item((await record_of(store, saga))[0])
+        item.revision = revision
+        run.items.append(item)
+    return await _begun(store, name, run)
+
+
+def _check(name: str, act: RepairSaga) -> None:
+    check_said(act)
+    if not name.strip() or len(name) > NAME_CHARS_MAX:
+        raise InvalidMessage(f"give it a name of up to {NAME_CHARS_MAX} characters; this one has {len(name):,}")
+
+
+async def _begun(store: OperatorStore, name: str, run: RepairRun) -> KeptRun:
+    now_s = run.began_at_s
     id = message_id(now_s, name.encode(), 0, KIND)
     row = ActorRow(KIND, name, 0, 1, id, id, RepairRun.DESCRIPTOR.full_name, run.SerializeToString(), b"", None, now_s)
     (verdict,) = await store.commit([Transition(actor=row, expected=Expected(0, b""))])
@@ -104,8 +134,9 @@ async def carry_on(
     """Post what is left, a page at a time, until each page is handled, or nothing was for `wait_s`.
 
     It ends at `until_s` of the monotonic clock at the latest. What came of a page is in the store before the next one
-    begins. Raises RunMoved, or StoreError.
+    begins. Raises RunEnded of one that was cancelled, RunMoved, or StoreError.
     """
+    check_goes_on(kept.name, kept.run.cancelled if kept.run.HasField("cancelled") else None)
     while places := [place for place, item in enumerate(kept.run.items) if not item.handled][:_PAGE]:
         await _post(store, kept, places)
         before = kept.left
@@ -149,16 +180,16 @@ async def _wait_for(
     """Wait until the page is handled, or nothing of it was for so long; then the store has what came of it."""
     until_s = min(clock.monotonic_s() + wait_s, end_s)
     while open_ := [place for place in places if not kept.run.items[place].handled]:
-        if await _look(store, kept, open_):
+        if await note_done(store, kept, open_):
             until_s = min(clock.monotonic_s() + wait_s, end_s)
         elif clock.monotonic_s() >= until_s:
             break
         else:
             await clock.sleep(_LOOK_S)
-    return await _keep(store, kept)
+    return await keep(store, kept)
 
 
-async def _look(store: OperatorStore, kept: KeptRun, places: Sequence[int]) -> bool:
+async def note_done(store: OperatorStore, kept: KeptRun, places: Sequence[int]) -> bool:
     """Note which of these were handled, and how; whether any was."""
     found = await store.handled([(kept.run.items[place].conversation, _id(kept, place)) for place in places])
     for place, row in zip(places, found, strict=True):
@@ -169,7 +200,7 @@ async def _look(store: OperatorStore, kept: KeptRun, places: Sequence[int]) -> b
     return any(row is not None for row in found)
 
 
-async def _keep(store: OperatorStore, kept: KeptRun) -> KeptRun:
+async def keep(store: OperatorStore, kept: KeptRun) -> KeptRun:
     row = kept.row
     id = message_id(kept.run.began_at_s, row.last_id, row.revision, KIND)
     after = replace(row, revision=row.revision + 1, last_id=id, state=kept.run.SerializeToString())

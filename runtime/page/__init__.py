@@ -5,11 +5,13 @@
         │                                  templates/*.html, drawn by drawing.py
         └──"these parts changed"── live.py, one reader for all who look
 
-    a browser ──POST──▶ app.py ──▶ posting.py ──▶ acts/ ──▶ operate ──303──▶ the screen that tells what happened
+    a browser ──POST──▶ app.py ──▶ posting.py ──▶ acts/, letters/, runs/ ──▶ operate ──303──▶ the screen that tells
+                                                                                             what happened
 
 guard.py      which requests are answered at all
 forms.py      a form that has come: its fields, or why it is refused
 seal.py       whether this process has drawn it
+run_carrier.py  carries on operations over many sagas or many dead letters
 server.py     listens, and ends when it is told to
 desk.py       what the screens read from: a view of the store for each reading
 exports.py    a conversation as a file

@@ -19,6 +19,7 @@ from runtime.gateway.operators.authenticator import Authenticator, CannotTell, N
 from runtime.gateway.operators.operator import Operator
 from runtime.operate.act_refused import ActRefused
 from runtime.operate.dead_letters import NotFound
+from runtime.operate.run_cancelled import RunEnded, RunMoved
 from runtime.page.desk import PageDesk
 from runtime.page.drawing import Drawing, marks_of
 from runtime.page.forms import FormRefused
@@ -68,6 +69,12 @@ class PageApp:
             ],
             exception_handlers={HTTPException: self._refused, AmendsError: self._failed, Exception: self._broken},
         )
+
+    async def close(self) -> None:
+        """End what browsers are told, and what goes on here. What is left of operations can be resumed."""
+        self.reader.close()
+        if self._desk.acting is not None:
+            await self._desk.acting.runs.close()
 
     async def _screen(self, request: Request) -> Response:
         here = _address(request)
@@ -146,7 +153,7 @@ class PageApp:
             return self._told(403, "Nothing was done", str(error))
         if isinstance(error, CannotTell):
             return PlainTextResponse(f"{error}\n", 503)
-        if isinstance(error, ActRefused):
+        if isinstance(error, ActRefused | RunEnded | RunMoved):
             return self._told(409, "Refused: nothing was done", str(error))
         if isinstance(error, Overloaded):
             return PlainTextResponse(f"{error}\n", 503)

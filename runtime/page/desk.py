@@ -15,8 +15,9 @@ from runtime.contracts import Contracts
 from runtime.gateway.operators.operator import Operator
 from runtime.page.forms import FormRefused
 from runtime.page.known_catalogue import KnownCatalogue
+from runtime.page.run_carrier import RunCarrier
 from runtime.page.seal import FormSeal
-from runtime.ports import Clock, Ports
+from runtime.ports import Clock, Ids, Ports
 from runtime.saga.behaviour import SagaBehaviour
 from runtime.saga.catalogue import Catalogue
 from runtime.saga.definition import Definition
@@ -35,6 +36,8 @@ class Acting:
     who: str  # acts if the form says nobody else
     seal: FormSeal
     clock: Clock
+    ids: Ids
+    runs: RunCarrier
     operator: Operator | None = None  # who acts, where the page knows it: nobody acts in another name
 
 
@@ -70,7 +73,8 @@ def acting_on(url: str, ports: Ports, catalogue: Catalogue | None, who: str) -> 
     known = catalogue.behaviours if catalogue is not None else ()
     definitions = tuple(one.definition for one in known if isinstance(one, SagaBehaviour))
     key = ports.ids.new_id() + ports.ids.new_id()
-    return Acting(_opening(url, ports, view=False), definitions, who, FormSeal(key), ports.clock)
+    store = _opening(url, ports, view=False)
+    return Acting(store, definitions, who, FormSeal(key), ports.clock, ports.ids, RunCarrier(store, ports))
 
 
 def view_of(url: str, ports: Ports) -> Callable[[], AbstractAsyncContextManager[OperatorStore]]:

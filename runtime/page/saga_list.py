@@ -12,9 +12,9 @@ from runtime.page.links import PageAddress, link
 from runtime.page.screen import Screen
 from runtime.store.summaries import SummaryOrder
 
-__all__ = ["saga_list", "wanted_of"]
+__all__ = ["FIELDS", "saga_list", "wanted_of"]
 
-_FIELDS = ("status", "kind", "key", "step", "error", "idle", "age", "letters", "owing", "unknown")  # of the filter
+FIELDS = ("status", "kind", "key", "step", "error", "idle", "age", "letters", "owing", "unknown")  # of the filter
 _PAGE = 100
 
 
@@ -27,11 +27,11 @@ async def saga_list(desk: PageDesk, target: PageAddress) -> Screen:
         now_s = await store.now_s()
         page = await sagas(store, wanted, limit=_PAGE, order=order, after=after)
         kinds = sorted({kind for kind, _, _ in await store.summary_counts()})
-    chosen = {name: query[name] for name in (*_FIELDS, "order") if query.get(name)}
+    chosen = {name: query[name] for name in (*FIELDS, "order") if query.get(name)}
     onward = link("/sagas", {**chosen, "after": place_text(page.next)}) if page.next else ""
     values = {
         "entries": page.entries,
-        "filter": {name: query.get(name, "") for name in (*_FIELDS, "order")},
+        "filter": {name: query.get(name, "") for name in (*FIELDS, "order")},
         "chosen_statuses": wanted.statuses,
         "statuses": STATUSES,
         "sorts": [one.value for one in SummaryOrder],
@@ -39,6 +39,7 @@ async def saga_list(desk: PageDesk, target: PageAddress) -> Screen:
         "first": link("/sagas", chosen) if after else "",
         "next": onward,
         "now_s": now_s,
+        "repair": link("/repair", chosen) if desk.acting is not None else "",
     }
     return Screen("sagas", "Sagas", ("list",), ("filter",), values)
 

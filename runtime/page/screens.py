@@ -11,9 +11,12 @@ from runtime.page.desk import PageDesk
 from runtime.page.exports import export
 from runtime.page.flows import flows
 from runtime.page.history import history
+from runtime.page.letters.listing import dead_letter_screen
 from runtime.page.links import PageAddress
 from runtime.page.messages import messages
 from runtime.page.overview import overview
+from runtime.page.runs.listing import operations
+from runtime.page.runs.sagas import select_sagas
 from runtime.page.saga_list import saga_list
 from runtime.page.screen import Screen
 from runtime.page.search import search
@@ -30,6 +33,12 @@ async def read_screen(desk: PageDesk, target: PageAddress) -> Screen:
             return await saga_list(desk, target)
         case ("sagas" | "actors", kind, *_) if kind:
             return await with_acts(desk, target, await actor(desk, target))
+        case ("dead-letters",):
+            return await dead_letter_screen(desk, target)
+        case ("operations",):
+            return await operations(desk, target)
+        case ("repair",):
+            return await select_sagas(desk, target)
         case ("act",):
             return await asking(desk, target)
         case ("conversations", _, form) if form:

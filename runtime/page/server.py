@@ -51,6 +51,9 @@ class PageServer:
         await self._server.start()
 
     async def close(self, grace_s: float) -> None:
-        """End what browsers are told, and take no more requests; those that run have `grace_s` seconds to end."""
-        self._app.reader.close()
+        """End what browsers are told, and take no more requests; those that run have `grace_s` seconds to end.
+
+        What is left of operations that go on here can be resumed.
+        """
+        await self._app.close()
         await self._server.close(grace_s)

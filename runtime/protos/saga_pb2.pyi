@@ -1001,6 +1001,7 @@ class RepairRun(_message.Message):
     CHOSEN_BY_FIELD_NUMBER: _builtins.int
     BEGAN_AT_S_FIELD_NUMBER: _builtins.int
     ITEMS_FIELD_NUMBER: _builtins.int
+    CANCELLED_FIELD_NUMBER: _builtins.int
     chosen_by: _builtins.str
     """the query, in words"""
     began_at_s: _builtins.float
@@ -1008,6 +1009,8 @@ class RepairRun(_message.Message):
     def act(self) -> Global___RepairSaga: ...
     @_builtins.property
     def items(self) -> _containers.RepeatedCompositeFieldContainer[Global___RepairItem]: ...
+    @_builtins.property
+    def cancelled(self) -> Global___RunCancelled: ...
     def __init__(
         self,
         *,
@@ -1015,14 +1018,42 @@ class RepairRun(_message.Message):
         chosen_by: _builtins.str = ...,
         began_at_s: _builtins.float = ...,
         items: _abc.Iterable[Global___RepairItem] | None = ...,
+        cancelled: Global___RunCancelled | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["act", b"act"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["act", b"act", "cancelled", b"cancelled"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["act", b"act", "began_at_s", b"began_at_s", "chosen_by", b"chosen_by", "items", b"items"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["act", b"act", "began_at_s", b"began_at_s", "cancelled", b"cancelled", "chosen_by", b"chosen_by", "items", b"items"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___RepairRun: _TypeAlias = RepairRun  # noqa: Y015
+
+@_typing.final
+class RunCancelled(_message.Message):
+    """An operator has ended a run before all of its items were handled: those that are left stay as they are."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WHO_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    AT_S_FIELD_NUMBER: _builtins.int
+    who: _builtins.str
+    reason: _builtins.str
+    at_s: _builtins.float
+    def __init__(
+        self,
+        *,
+        who: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        at_s: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_s", b"at_s", "reason", b"reason", "who", b"who"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RunCancelled: _TypeAlias = RunCancelled  # noqa: Y015
 
 @_typing.final
 class RepairItem(_message.Message):
@@ -1057,6 +1088,112 @@ class RepairItem(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___RepairItem: _TypeAlias = RepairItem  # noqa: Y015
+
+@_typing.final
+class LetterRun(_message.Message):
+    """One act on many dead letters: which they are was settled when it began. It is kept in the store, as a RepairRun is."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _Act:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _ActEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[LetterRun._Act.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        NONE: LetterRun._Act.ValueType  # 0
+        REPLAY: LetterRun._Act.ValueType  # 1
+        """each runs again"""
+        DISCARD: LetterRun._Act.ValueType  # 2
+        """each is given up for good"""
+
+    class Act(_Act, metaclass=_ActEnumTypeWrapper): ...
+    NONE: LetterRun.Act.ValueType  # 0
+    REPLAY: LetterRun.Act.ValueType  # 1
+    """each runs again"""
+    DISCARD: LetterRun.Act.ValueType  # 2
+    """each is given up for good"""
+
+    ACT_FIELD_NUMBER: _builtins.int
+    WHO_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    FORCED_FIELD_NUMBER: _builtins.int
+    CHOSEN_BY_FIELD_NUMBER: _builtins.int
+    BEGAN_AT_S_FIELD_NUMBER: _builtins.int
+    ITEMS_FIELD_NUMBER: _builtins.int
+    CANCELLED_FIELD_NUMBER: _builtins.int
+    act: Global___LetterRun.Act.ValueType
+    who: _builtins.str
+    reason: _builtins.str
+    forced: _builtins.bool
+    """also those that a check would keep from it"""
+    chosen_by: _builtins.str
+    """the query, in words"""
+    began_at_s: _builtins.float
+    @_builtins.property
+    def items(self) -> _containers.RepeatedCompositeFieldContainer[Global___LetterItem]: ...
+    @_builtins.property
+    def cancelled(self) -> Global___RunCancelled: ...
+    def __init__(
+        self,
+        *,
+        act: Global___LetterRun.Act.ValueType = ...,
+        who: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        forced: _builtins.bool = ...,
+        chosen_by: _builtins.str = ...,
+        began_at_s: _builtins.float = ...,
+        items: _abc.Iterable[Global___LetterItem] | None = ...,
+        cancelled: Global___RunCancelled | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["cancelled", b"cancelled"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["act", b"act", "began_at_s", b"began_at_s", "cancelled", b"cancelled", "chosen_by", b"chosen_by", "forced", b"forced", "items", b"items", "reason", b"reason", "who", b"who"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LetterRun: _TypeAlias = LetterRun  # noqa: Y015
+
+@_typing.final
+class LetterItem(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    TO_FIELD_NUMBER: _builtins.int
+    SHARD_FIELD_NUMBER: _builtins.int
+    CONVERSATION_FIELD_NUMBER: _builtins.int
+    TYPE_FIELD_NUMBER: _builtins.int
+    HANDLED_FIELD_NUMBER: _builtins.int
+    REFUSAL_FIELD_NUMBER: _builtins.int
+    id: _builtins.bytes
+    """of the message"""
+    to: _builtins.str
+    """kind/key"""
+    shard: _builtins.int
+    conversation: _builtins.bytes
+    type: _builtins.str
+    """of the message"""
+    handled: _builtins.bool
+    refusal: _builtins.str
+    """why the act was not done; empty if it was"""
+    def __init__(
+        self,
+        *,
+        id: _builtins.bytes = ...,
+        to: _builtins.str = ...,
+        shard: _builtins.int = ...,
+        conversation: _builtins.bytes = ...,
+        type: _builtins.str = ...,
+        handled: _builtins.bool = ...,
+        refusal: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["conversation", b"conversation", "handled", b"handled", "id", b"id", "refusal", b"refusal", "shard", b"shard", "to", b"to", "type", b"type"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LetterItem: _TypeAlias = LetterItem  # noqa: Y015
 
 @_typing.final
 class RepairAccepted(_message.Message):

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import signal
 import socket
 import subprocess
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import apsw
@@ -14,13 +17,16 @@ import httpx
 import pytest
 
 from runtime.adapters import system_ports
+from runtime.operate.dead_letters import dead_letters
 from runtime.store.open import open_store
+from runtime.store.records import Transition
 from runtime.testing.processes.throwaway import THROWAWAY_STORES, throwaway_store
 from tests.acceptance.page_process import page_of, page_process
 from tests.acceptance.shop import ROOT
 from tests.unit.gateway.desk.serving import stuck_row
-from tests.unit.operate.rows import fill
+from tests.unit.operate.rows import TALK, fill, id_of, mail
 from tests.unit.page.filling import acted, offered, sent
+from tests.unit.page.seen import SeenPage
 
 pytestmark = pytest.mark.timeout(200)
 
@@ -104,6 +110,43 @@ async def test_the_page_reads_each_kind_of_store(store: str) -> None:
                 ("/find?q=%FF", 400),
             ):
                 assert (await client.get(screen)).status_code == status, screen
+
+
+async def test_an_operation_whose_page_is_killed_is_resumed_and_acts_on_each_letter_once(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/page.db"
+    store = open_store(url, system_ports())
+    await store.open()
+    await store.commit([Transition(mail=(mail(number, parked="boom"),)) for number in range(1, 501)])
+    process = await page_process("--store", url, "--listen", "127.0.0.1:0", "--json")
+    assert process.stdout is not None
+    async with browser_at(json.loads(await process.stdout.readline())["url"]) as client:
+        shown = await sent(client, await client.get("/dead-letters?kind=billing"), "/do/letters", do="replay-all")
+        begun = await sent(client, shown, "/do/letters-run", reason="mended", count="500")
+        while not 0 < len(await dead_letters(store, limit=1_000)) < 500:
+            await asyncio.sleep(0.001)
+        process.kill()
+        await process.communicate()
+    left = len(await dead_letters(store, limit=1_000))
+    assert 0 < left < 500
+    await store.commit([Transition(mail=(mail(999, parked="later"),))])
+    async with page_of(url) as address, browser_at(address) as client:
+        page = await client.get(begun.headers["location"])
+        assert f"{500 - left} done, 0 refused, {left} left. It is not carried on here" in SeenPage(page.text).text
+        assert (await sent(client, page, "/do/run", do="resume")).status_code == 303
+        while "It is carried on here" in (seen := SeenPage((await client.get(begun.headers["location"])).text)).text:
+            await asyncio.sleep(0.05)
+        assert "500 done, 0 refused, 0 left. It is ended." in seen.text
+    assert [one.row.id for one in await dead_letters(store, limit=1_000)] == [id_of(999)]
+    acts = [row for row in await store.conversation(TALK) if row.type == "replayed"]
+    assert len(acts) == 500, "each was replayed once"
+    await store.close()
+
+
+@asynccontextmanager
+async def browser_at(address: str) -> AsyncIterator[httpx.AsyncClient]:
+    headers = {"origin": address.rstrip("/")}
+    async with httpx.AsyncClient(base_url=address, headers=headers, timeout=30.0) as client:
+        yield client
 
 
 async def refused(*arguments: str) -> tuple[int | None, str]:

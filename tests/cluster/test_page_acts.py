@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import html
 import json
 import re
@@ -219,6 +220,30 @@ async def compare(folder: Path, found: Catalogue, service: str, kind: str, cases
 
 async def test_each_act_on_an_order_does_what_its_preview_said(tmp_path: Path) -> None:
     await compare(tmp_path, catalogue(), "orchestration", "order-process", orders())
+
+
+async def test_an_operation_over_many_repairs_just_those_that_were_chosen(tmp_path: Path) -> None:
+    now_s = system_ports().clock.now_s()
+    rows = [row(Case("", stuck()), "order-process", number, now_s) for number in range(31)]
+    async with node_and_page(tmp_path, catalogue(), ["orchestration"]) as (store, browser):
+        await fill(store, *rows[:30])
+        page = await browser.get("/repair?status=stuck")
+        shown = await sent(browser, page, "/do/sagas", act="mark-undone", task="bill", all="yes")
+        assert "30 would be compensating" in SeenPage(shown.text).text
+        await fill(store, rows[30])
+        said = {"reason": "paid back", "who": "carla"}
+        assert "type their number" in (await sent(browser, shown, "/do/sagas-run", **said)).text
+        answer = await sent(browser, shown, "/do/sagas-run", count="30", **said)
+        assert answer.status_code == 303, answer.text
+        while "It is carried on here" in (seen := SeenPage((await browser.get(answer.headers["location"])).text)).text:
+            await asyncio.sleep(0.05)
+        assert "30 done, 0 refused, 0 left. It is ended." in seen.text
+        found = await store.load([("order-process", one.key) for one in rows])
+        *repaired, later = [SagaRecord.FromString(one.state) for one in found if one is not None]
+        assert {(one.status, one.repairs[0].who, len(one.repairs)) for one in repaired} == {
+            (SagaRecord.COMPENSATING, "carla", 1)
+        }
+        assert (later.status, len(later.repairs)) == (SagaRecord.STUCK, 0)
 
 
 async def test_each_act_on_a_purchase_does_what_its_preview_said(tmp_path: Path) -> None:

@@ -17,8 +17,9 @@ from runtime.gateway.interceptors import Context, time_left_s
 from runtime.gateway.operators.authenticator import acts_as
 from runtime.operate import dead_letters
 from runtime.operate.act_refused import ActRefused
-from runtime.operate.dead_letters import NotFound, ParkedMail
+from runtime.operate.dead_letters import NotFound
 from runtime.operate.letter_acts import discard_letter, replay_letter
+from runtime.operate.parked_mail import ParkedMail
 from runtime.operate.repair_runs import ITEMS_MAX, begin, carry_on, kept_run
 from runtime.operate.repairs import check_said, post_and_wait, record_of
 from runtime.operate.stored_kinds import stored_address

@@ -17,10 +17,10 @@ from runtime.observe.conversation import TracedMessage
 from runtime.operate.account import Account
 from runtime.operate.busy import works_of
 from runtime.operate.choices import Choice, acts_for
-from runtime.operate.dead_letters import ParkedMail
 from runtime.operate.history import HistoryEntry
 from runtime.operate.history_objects import entry_object
 from runtime.operate.objects import account_object, letter_object, node_objects, preview_object, run_object
+from runtime.operate.parked_mail import ParkedMail
 from runtime.operate.repair_runs import KeptRun
 from runtime.operate.survey import SagaEntry, shards_of
 from runtime.operate.timer_acts import timer_choices

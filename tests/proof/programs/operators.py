@@ -11,7 +11,8 @@ from collections import Counter
 
 from runtime.envelope import Envelope, shard_of
 from runtime.errors import StoreError
-from runtime.operate.dead_letters import Act, NotParked, ParkedMail, carry_out, dead_letters, discard, replay
+from runtime.operate.dead_letters import Act, NotParked, carry_out, dead_letters, discard, replay
+from runtime.operate.parked_mail import ParkedMail
 from runtime.store.records import MailRow, Transition
 from runtime.testing.virtual.dice import Dice
 from runtime.testing.world.cluster import SimCluster

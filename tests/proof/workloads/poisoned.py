@@ -33,13 +33,13 @@ from runtime.operate.dead_letters import (
     NotAwaited,
     NotFound,
     NotParked,
-    ParkedMail,
     carry_out,
     check_awaited,
     dead_letters,
     discard,
     replay,
 )
+from runtime.operate.parked_mail import ParkedMail
 from runtime.operate.retries import try_again
 from runtime.protos.saga_pb2 import SagaRecord
 from runtime.saga.saga import Saga

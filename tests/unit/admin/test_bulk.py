@@ -10,7 +10,8 @@ import pytest
 
 from runtime.errors import InvalidMessage, StoreUnavailable
 from runtime.operate.bulk import Filter, act_on, choose
-from runtime.operate.dead_letters import Act, ParkedMail, check_awaited, replay
+from runtime.operate.dead_letters import Act, check_awaited, replay
+from runtime.operate.parked_mail import ParkedMail
 from runtime.protos.saga_pb2 import Exchange
 from runtime.saga.view import Phase
 from runtime.store.memory import MemoryStore

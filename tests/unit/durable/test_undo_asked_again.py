@@ -8,7 +8,8 @@ import pytest
 
 from protos.billing_pb2 import BillState
 from runtime.envelope import Envelope
-from runtime.operate.dead_letters import Act, ParkedMail, discard
+from runtime.operate.dead_letters import Act, discard
+from runtime.operate.parked_mail import ParkedMail
 from runtime.store.records import MailRow, Outcome, Transition, Verdict
 from tests.unit.durable.ledger import LedgerBench, bill, refund
 from tests.unit.durable.local import LocalNode, in_virtual_time

@@ -9,7 +9,7 @@ from runtime.errors import AmendsError
 from runtime.gateway.codes import NotAllowed, code_of, told_to_clients
 from runtime.operate.act_refused import ActRefused
 from runtime.operate.dead_letters import NotAwaited, NotFound, NotParked, StillNeeded
-from runtime.operate.repair_runs import RunMoved
+from runtime.operate.run_cancelled import RunEnded, RunMoved
 from runtime.protos.saga_pb2 import RepairSaga
 
 Code = grpc.StatusCode
@@ -24,6 +24,7 @@ Code = grpc.StatusCode
         (NotAwaited("x"), Code.FAILED_PRECONDITION),
         (StillNeeded("x"), Code.FAILED_PRECONDITION),
         (RunMoved("x"), Code.ABORTED),
+        (RunEnded("x"), Code.FAILED_PRECONDITION),
     ],
 )
 def test_each_refusal_has_a_code_and_keeps_its_words(error: AmendsError, code: grpc.StatusCode) -> None:

@@ -11,7 +11,8 @@ from click.testing import CliRunner, Result
 from runtime.admin.commands import admin
 from runtime.admin.session import Session
 from runtime.envelope import Envelope, decode
-from runtime.operate.dead_letters import ParkedMail, StillNeeded, check_dispensable
+from runtime.operate.dead_letters import StillNeeded, check_dispensable
+from runtime.operate.parked_mail import ParkedMail
 from runtime.protos.saga_pb2 import Exchange, TaskRecord
 from runtime.saga.view import Phase
 from runtime.store.memory import MemoryStore

@@ -11,7 +11,8 @@ from runtime.durable.behaviour import Behaviour, RetryPolicy
 from runtime.durable.service import Service, ServiceBehaviour
 from runtime.envelope import decode
 from runtime.errors import FinalError
-from runtime.operate.dead_letters import Act, NotAwaited, ParkedMail, carry_out, check_awaited, dead_letters, replay
+from runtime.operate.dead_letters import Act, NotAwaited, carry_out, check_awaited, dead_letters, replay
+from runtime.operate.parked_mail import ParkedMail
 from runtime.protos.saga_pb2 import Exchange, SagaRecord, TaskRecord
 from runtime.saga.behaviour import SagaBehaviour
 from runtime.saga.view import Phase

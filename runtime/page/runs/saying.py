@@ -1,0 +1,40 @@
+"""What a form asks for that acts on many at once: who, why, and how many, once they are more than people count."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from runtime.errors import InvalidMessage
+from runtime.page.desk import Acting
+from runtime.page.links import link
+from runtime.store.port import OperatorStore
+
+__all__ = ["COUNTED_FROM", "SAID", "check_count", "is_known", "run_link", "run_name"]
+
+SAID = ("who", "reason", "count")
+COUNTED_FROM = 20
+"""An act on more items than that takes their number, typed."""
+
+
+def check_count(fields: Mapping[str, str], items: int) -> None:
+    """Raises InvalidMessage if the number of very many is not typed as it is."""
+    typed = fields.get("count", "").strip().replace(",", "")
+    if items > COUNTED_FROM and typed != str(items):
+        raise InvalidMessage(
+            f"{items:,} items are chosen, and {typed[:20] or 'nothing'!r} was typed: type their number"
+        )
+
+
+def run_name(acting: Acting, act: str) -> str:
+    """A name that no other run has: act, instant and some digits."""
+    at = datetime.fromtimestamp(acting.clock.now_s(), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return f"{act} {at} {acting.ids.new_id()[:4].hex()}"
+
+
+def run_link(kind: str, name: str) -> str:
+    return link("/operations", {"kind": kind, "name": name})
+
+
+async def is_known(store: OperatorStore, kind: str, name: str) -> bool:
+    return (await store.load([(kind, name)]))[0] is not None
