@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import getpass
 import json
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,6 +16,7 @@ from runtime.gateway.operators.authenticator import Authenticator
 from runtime.observe.logging import open_log
 from runtime.page.desk import PageDesk, acting_on, view_of
 from runtime.page.known_catalogue import KnownCatalogue
+from runtime.page.login import login
 from runtime.page.server import PageServer
 from runtime.project import FILE, TABLE
 from runtime.store_url import without_password
@@ -109,7 +108,7 @@ def page(
     async def serve() -> None:
         ports = replace(session.ports, report=open_log(clock=session.ports.clock, node="page").report)
         known = known_catalogue(catalogue)
-        acting = None if read_only else acting_on(store, ports, known, _login())
+        acting = None if read_only else acting_on(store, ports, known, login())
         here = KnownCatalogue(known) if known is not None else None
         desk = PageDesk(view_of(store, ports), types_of(session, known), without_password(store), acting, here)
         asked = Authenticator(operators, ports, proxy_header=proxy_header) if operators else None
@@ -124,10 +123,3 @@ def page(
             await server.close(_GRACE_S)
 
     session.run_alone(serve())
-
-
-def _login() -> str:
-    """Empty where the system knows no name: then each form asks for one."""
-    with suppress(OSError, KeyError):
-        return getpass.getuser()
-    return ""

@@ -24,7 +24,7 @@ from runtime.saga.definition import Definition
 from runtime.store.open import open_store
 from runtime.store.port import OperatorStore
 
-__all__ = ["Acting", "PageDesk", "acting_on", "view_of"]
+__all__ = ["Acting", "PageDesk", "acting_by", "acting_on", "view_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,18 +62,25 @@ class PageDesk:
         """Raises FormRefused on a page that only reads."""
         if self.acting is None:
             raise FormRefused(
-                "this page only reads for you: it was started with --read-only, or your rights are to read. Act by the "
-                "command line, or have it started without, or ask for the right to act"
+                "this page only reads for you: it was started with --read-only, its node does not say admin_acts = "
+                '"allow", or your rights are to read. Act by the command line, have it started so that it acts, or ask '
+                "for the right to act"
             )
         return self.acting
 
 
 def acting_on(url: str, ports: Ports, catalogue: Catalogue | None, who: str) -> Acting:
     """Acts on the store of this URL, and previews what the sagas of the catalogue would do."""
+    return acting_by(_opening(url, ports, view=False), ports, catalogue, who)
+
+
+def acting_by(
+    store: Callable[[], AbstractAsyncContextManager[OperatorStore]], ports: Ports, catalogue: Catalogue | None, who: str
+) -> Acting:
+    """The same on a store that is opened so."""
     known = catalogue.behaviours if catalogue is not None else ()
     definitions = tuple(one.definition for one in known if isinstance(one, SagaBehaviour))
     key = ports.ids.new_id() + ports.ids.new_id()
-    store = _opening(url, ports, view=False)
     return Acting(store, definitions, who, FormSeal(key), ports.clock, ports.ids, RunCarrier(store, ports))
 
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["NodePage", "PageServed"]
 
 _IN_MEMORY = "memory:"
+_View = Callable[[], AbstractAsyncContextManager[OperatorStore]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,8 @@ class NodePage:
         self._server: PageServer | None = None
         if settings.page_listen:
             is_own = is_given or settings.store.startswith(_IN_MEMORY)
-            self._server = _server(settings, store if is_own else None, catalogue, ports)
+            view = _itself(store) if is_own else None
+            self._server = _server(settings, store, view, catalogue, ports)
 
     async def start(self) -> None:
         """Listen, if it is told where. Raises AddressInUse, InvalidSettings."""
@@ -61,22 +63,24 @@ class NodePage:
             await self._server.close(grace_s)
 
 
-def _server(settings: Settings, store: Store | None, catalogue: Catalogue, ports: Ports) -> PageServer:
-    """A node without a page imports nothing of it."""
+def _server(settings: Settings, store: Store, view: _View | None, catalogue: Catalogue, ports: Ports) -> PageServer:
+    """A node without a page imports nothing of it. Acts go to the store that the node has open."""
     try:
-        from runtime.page.desk import PageDesk, view_of
+        from runtime.page.desk import PageDesk, acting_by, view_of
         from runtime.page.known_catalogue import KnownCatalogue
+        from runtime.page.login import login
         from runtime.page.server import PageServer
     except ModuleNotFoundError as missing:
         raise InvalidSettings(
             f"page_listen needs {missing.name}, which is not installed: pip install 'amends[page]'"
         ) from missing
-    view = _itself(store) if store is not None else view_of(settings.store, ports)
-    desk = PageDesk(view, catalogue.contracts, settings.shown_store, known=KnownCatalogue(catalogue))
+    acting = acting_by(_itself(store), ports, catalogue, login()) if settings.admin_acts == "allow" else None
+    view, known = view or view_of(settings.store, ports), KnownCatalogue(catalogue)
+    desk = PageDesk(view, catalogue.contracts, settings.shown_store, acting, known)
     return PageServer(desk, settings.page_listen, ports)
 
 
-def _itself(store: OperatorStore) -> Callable[[], AbstractAsyncContextManager[OperatorStore]]:
+def _itself(store: OperatorStore) -> _View:
     @asynccontextmanager
     async def view() -> AsyncIterator[OperatorStore]:
         yield store

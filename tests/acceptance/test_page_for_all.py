@@ -17,19 +17,19 @@ from axe_core_python.selenium import Axe
 from selenium import webdriver
 
 from runtime.adapters import system_ports
+from runtime.operate.repair_runs import begin_with
+from runtime.protos.saga_pb2 import RepairSaga
 from runtime.store.open import open_store
+from tests.acceptance.browser import NO_BROWSER
 from tests.acceptance.page_process import page_of
 from tests.acceptance.shop import ROOT
-from tests.acceptance.test_page_in_a_browser import CHROMIUM, DRIVER, chromium
+from tests.acceptance.test_page_in_a_browser import chromium
 from tests.unit.gateway.desk.serving import stuck_row
 from tests.unit.operate.rows import fill, history, join, mail, saga
 
 __all__ = ["chromium"]
 
-pytestmark = [
-    pytest.mark.timeout(200),
-    pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="there is no chromium with its chromedriver here"),
-]
+pytestmark = [pytest.mark.timeout(200), NO_BROWSER]
 
 NARROW = {"width": 360, "height": 800, "deviceScaleFactor": 1, "mobile": False}
 SCREENS: Mapping[str, tuple[str, ...]] = {
@@ -39,6 +39,11 @@ SCREENS: Mapping[str, tuple[str, ...]] = {
     "/actors/KIND/KEY": ("actors/sales/ORD-1",),
     "/conversations/ID": (f"conversations/{history(1).conversation.hex()}",),
     "/cluster": ("cluster",),
+    "/act": ("act?saga=order-process/ORD-1&act=retry&expect=21&edit=yes",),
+    "/dead-letters": ("dead-letters", "dead-letters?kind=billing"),
+    "/operations": ("operations", "operations?kind=repair-run&name=retries"),
+    "/operations?acts=yes": ("operations?acts=yes",),
+    "/repair": ("repair?status=stuck",),
     "/find?q=TEXT": ("find", "find?q=S0", "nothing/here"),
 }
 """By the address as the page on the operator's page has it, those at which a browser looks."""
@@ -60,6 +65,8 @@ async def test_no_screen_keeps_anybody_out_in_any_colours_or_width(tmp_path: Pat
     await join(store, "sales-1", kinds=("sales",), carries=("order-process/v1",))
     await fill(store, stuck_row(), *(saga(f"S{number:03}") for number in range(105)))
     await fill(store, *(history(number) for number in range(1, 9)), mail(20, parked="no such sku"))
+    act = RepairSaga(act=RepairSaga.RETRY, who="ann", reason="mended")
+    await begin_with(store, "retries", act, [(stuck_row().address, 1)], chosen_by="a test", now_s=1.0)
     async with page_of(url) as address:
         await asyncio.to_thread(look_at_all, chromium, address)
     await store.close()

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import re
-import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from selenium import webdriver
-from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.wait import WebDriverWait
@@ -22,47 +19,18 @@ from runtime.protos.saga_pb2 import SagaRecord
 from runtime.saga.summary import summary_of
 from runtime.store.open import open_store
 from runtime.store.records import ActorRow, Expected, Transition
+from tests.acceptance.browser import NO_BROWSER, WITHIN_S, chromium_at, complaints, until
 from tests.acceptance.page_process import page_of
 from tests.unit.gateway.desk.serving import stuck_row
 from tests.unit.operate.rows import TALK, fill, history, id_of, saga
 
-CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
-WITHIN_S = 30.0
-
-pytestmark = [
-    pytest.mark.timeout(200),
-    pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="there is no chromium with its chromedriver here"),
-]
+pytestmark = [pytest.mark.timeout(200), NO_BROWSER]
 
 
 @pytest.fixture
 def chromium(tmp_path: Path) -> Iterator[webdriver.Chrome]:
-    options = webdriver.ChromeOptions()
-    options.binary_location = str(CHROMIUM)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    profile = tmp_path / "profile"
-    for one in ("headless=new", "no-sandbox", "disable-gpu", "disable-dev-shm-usage", f"user-data-dir={profile}"):
-        options.add_argument(f"--{one}")
-    driver = webdriver.Chrome(options, Service(str(DRIVER)))
-    try:
+    with chromium_at(tmp_path / "profile") as driver:
         yield driver
-    finally:
-        driver.quit()
-
-
-def words(chromium: webdriver.Chrome) -> str:
-    return str(chromium.execute_script("return document.body.innerText"))
-
-
-def until(chromium: webdriver.Chrome, text: str) -> None:
-    """Waits until the page says so."""
-    WebDriverWait(chromium, WITHIN_S).until(lambda driver: text in words(driver), f"{text!r} is not said")
-
-
-def complaints(chromium: webdriver.Chrome) -> list[str]:
-    """What the browser has said on its console since it was last asked: reports of the content policy among it."""
-    entries = chromium.get_log("browser")  # type: ignore[no-untyped-call]
-    return [json.dumps(one) for one in entries if one["level"] in ("WARNING", "SEVERE")]
 
 
 def completed(row: ActorRow) -> ActorRow:

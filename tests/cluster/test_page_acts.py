@@ -238,6 +238,8 @@ async def test_an_operation_over_many_repairs_just_those_that_were_chosen(tmp_pa
         while "It is carried on here" in (seen := SeenPage((await browser.get(answer.headers["location"])).text)).text:
             await asyncio.sleep(0.05)
         assert "30 done, 0 refused, 0 left. It is ended." in seen.text
+        audit = SeenPage((await browser.get("/operations?acts=yes")).text)
+        assert audit.rows == 31 and "mark-undone bill" in audit.text and "carla paid back done" in audit.text
         found = await store.load([("order-process", one.key) for one in rows])
         *repaired, later = [SagaRecord.FromString(one.state) for one in found if one is not None]
         assert {(one.status, one.repairs[0].who, len(one.repairs)) for one in repaired} == {

@@ -115,6 +115,7 @@ def _screen(
         "fields": fields,
         "seal": acting.seal.of(CHOSEN, fields),
         "who": acting.who,
+        "is_known": acting.operator is not None,
         "back": link("/dead-letters", chosen),
     }
     return Screen("letters", f"Preview: {act} {len(letters):,} dead letters", still=("chosen",), values=values)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from runtime.operate import letter_runs
+from runtime.operate.audit import READ_MAX, acts_done
 from runtime.operate.runs import KINDS, RunView, run_view, run_views
 from runtime.page.desk import PageDesk
 from runtime.page.links import PageAddress, address_link, link
@@ -19,6 +20,8 @@ _FILTERS = ("", "refused", "left", "done")
 
 async def operations(desk: PageDesk, target: PageAddress) -> Screen:
     """One, if the address names it. Raises NotFound, InvalidMessage for a page that is none, and StoreError."""
+    if target.query.get("acts") == "yes":
+        return await _acts(desk)
     kind, name = target.query.get("kind", ""), target.query.get("name", "")
     if kind or name:
         return await _one(desk, target, kind, name)
@@ -27,6 +30,15 @@ async def operations(desk: PageDesk, target: PageAddress) -> Screen:
         found = await run_views(store, limit=ROWS_MAX)
     values = {"runs": [(one, run_link(one.kind, one.name), _stands(desk, one)) for one in found], "now_s": now_s}
     return Screen("operations", "Operations", ("list",), values=values)
+
+
+async def _acts(desk: PageDesk) -> Screen:
+    """It does not change by itself, as the whole history is read for it."""
+    async with desk.view() as store:
+        now_s = await store.now_s()
+        found, is_all = await acts_done(store, limit=ROWS_MAX)
+    values = {"acts": found, "is_all": is_all, "read_max": READ_MAX, "now_s": now_s}
+    return Screen("operations", "Acts of operators", still=("acts",), values=values)
 
 
 async def _one(desk: PageDesk, target: PageAddress, kind: str, name: str) -> Screen:
@@ -50,6 +62,7 @@ async def _one(desk: PageDesk, target: PageAddress, kind: str, name: str) -> Scr
         "named": named,
         "seal": acting.seal.of(RUN, named) if acting is not None and kind in KINDS else "",
         "who": acting.who if acting is not None else "",
+        "is_known": acting is not None and acting.operator is not None,
         "acts": acting is not None and run.left > 0 and not run.cancelled,
         "is_letters": kind == letter_runs.KIND,
         "now_s": now_s,

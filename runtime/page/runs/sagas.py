@@ -78,6 +78,7 @@ async def preview_repairs(desk: PageDesk, fields: Mapping[str, str]) -> Screen:
         "fields": settled,
         "seal": acting.seal.of(_CONFIRM, settled),
         "who": acting.who,
+        "is_known": acting.operator is not None,
         "back": link("/repair", chosen),
     }
     return Screen("operations", f"Preview: {values['act']} of {len(items):,} sagas", still=("preview",), values=values)

@@ -10,10 +10,11 @@ import pytest
 from runtime.envelope import decode
 from runtime.page.forms import BODY_BYTES_MAX
 from runtime.page.links import actor_link
+from runtime.protos import durable_pb2
 from runtime.protos.saga_pb2 import RepairSaga, SagaRecord
 from runtime.store.records import Expected, MailRow, Transition
 from tests.unit.gateway.desk.serving import stuck_row
-from tests.unit.operate.rows import SAGA, fill, id_of, saga
+from tests.unit.operate.rows import SAGA, TALK, actor, fill, id_of, order, saga
 from tests.unit.page.conftest import PageStore
 from tests.unit.page.filling import fields_of, offered, previewed, sent
 from tests.unit.page.seen import SeenPage
@@ -136,6 +137,26 @@ async def test_of_a_key_that_no_form_can_send_the_page_says_so(place: PageStore)
         seen = SeenPage((await browser.get(actor_link("order-process", "two\nlines"))).text)
         assert "its name has characters that no form can send" in seen.text
         assert not [where for _, where in seen.all_links if where.startswith("/act?")]
+
+
+async def test_a_timer_of_a_service_is_moved_by_the_page_of_its_actor(place: PageStore) -> None:
+    timers = durable_pb2.Timers(timers=[durable_pb2.Timer(name="remind", due_at_s=9e9, conversation=TALK)])
+    async with place.writing() as store:
+        await fill(store, actor("sales", state=order(), timers=timers))
+    async with place.browsing() as browser:
+        form = await offered(browser, "/actors/sales/ORD-1", "move-timer")
+        for text, said in (
+            ("soon", "is no time to fire at"),
+            ("2027-01-31T18:00", "has no time zone"),
+            ("+x", "is no time"),
+        ):
+            refused = await sent(browser, form, reason="x", when=text)
+            assert refused.status_code == 400 and said in SeenPage(refused.text).text
+        assert "Refused" in (await sent(browser, form, reason="x", when="+nan")).text
+        shown = await sent(browser, form, reason="x", when="2027-01-31T18:00Z")
+        assert "remind at 2027-01-31 18:00:00.000 UTC" in SeenPage(shown.text).text
+        answer = await sent(browser, shown)
+        assert "Not done yet" in (await browser.get(answer.headers["location"])).text
 
 
 FORGED: tuple[tuple[dict[str, Any], int, str], ...] = (

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import httpx
 import pytest
@@ -19,8 +20,10 @@ from runtime.host import Node
 from runtime.page.on_node import NodePage, PageServed
 from runtime.ports import Fact
 from runtime.store.memory import MemoryStore
+from tests.unit.gateway.desk.serving import SHARDS, stuck_row
 from tests.unit.operate.rows import fill, saga
 from tests.unit.page.conftest import PageStore
+from tests.unit.page.filling import acted, offered, sent
 from tests.unit.page.seen import SeenPage
 
 _TOLD = """
@@ -90,6 +93,22 @@ async def test_a_node_shows_its_own_cluster_and_ends_the_page_while_somebody_loo
         async with server:
             with pytest.raises(AddressInUse):
                 await Node(taken, catalogue(), system_ports()).start()
+
+
+async def test_the_page_of_a_node_acts_if_the_node_allows_acts(place: PageStore) -> None:
+    async with place.writing() as store:
+        await fill(store, stuck_row())
+    settings = Settings(store=place.url, listen="127.0.0.1:0", page_listen="127.0.0.1:0", name="one", drain_s=1.0)
+    page = "/sagas/order-process/ORD-1"
+    async with paged(replace(settings, admin_acts="allow", shards_per_kind=SHARDS), []) as (_, browser):
+        browser.headers["origin"] = str(browser.base_url).rstrip("/")
+        form = await offered(browser, page, "abandon")
+        assert "Done ends as it is" in (await acted(browser, page, "abandon")).text
+    async with paged(settings, []) as (_, browser):
+        browser.headers["origin"] = str(browser.base_url).rstrip("/")
+        assert "This page changes nothing." in (await browser.get("/")).text
+        refused = await sent(browser, form, reason="x")
+        assert refused.status_code == 403 and "its node does not say admin_acts" in SeenPage(refused.text).text
 
 
 async def test_a_node_over_a_store_in_memory_shows_that_store() -> None:

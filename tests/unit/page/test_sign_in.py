@@ -22,7 +22,7 @@ from runtime.page.server import PageServer
 from tests.unit.admin.test_repair import stuck
 from tests.unit.operate.rows import fill, row_of
 from tests.unit.page.conftest import OWN, Browser, PageStore
-from tests.unit.page.filling import fields_of
+from tests.unit.page.filling import fields_of, sent
 from tests.unit.page.seen import SeenPage
 
 ANN, BOB = new_token(SystemIds()), new_token(SystemIds())
@@ -55,6 +55,7 @@ async def at_the_door(
     own = {"origin": base_url, "sec-fetch-site": "same-origin"}
     async with httpx.AsyncClient(transport=transport, base_url=base_url, headers=own) as browser:
         yield browser
+    await app.close()
 
 
 async def signed_in(browser: Browser, token: str, to: str = "/") -> httpx.Response:
@@ -211,3 +212,20 @@ def test_beyond_the_loopback_a_page_knows_who_may_come_in_and_by_which_names(pla
         with pytest.raises(InvalidSettings, match="--operators FILE --host NAME"):
             PageServer(desk, "0.0.0.0:0", place.ports, **wrong)
     PageServer(desk, "0.0.0.0:0", place.ports, authenticator=asked, hosts=["page.example.test"])
+
+
+async def test_an_operation_over_many_is_begun_by_who_may_act_and_in_his_own_name(place: PageStore) -> None:
+    async with at_the_door(place) as browser:
+        await signed_in(browser, ANN)
+        select = await browser.get("/repair?status=stuck")
+        shown = await sent(browser, select, "/do/sagas", act="abandon", all="yes")
+        foreign = await sent(browser, shown, "/do/sagas-run", reason="x", who="eve")
+        assert foreign.status_code == 400 and "ann cannot act in the name of" in SeenPage(foreign.text).text
+        begun = await sent(browser, shown, "/do/sagas-run", reason="x", who="")
+        assert "By ann" in SeenPage((await browser.get(begun.headers["location"])).text).text
+        await signed_in(browser, BOB)
+        seen = await browser.get(begun.headers["location"])
+        assert seen.status_code == 200 and not fields_of(seen.text, "/do/run")
+        assert (await browser.get("/repair?status=stuck")).status_code == 403
+        for page, action in ((select, "/do/sagas"), (shown, "/do/sagas-run")):
+            assert (await sent(browser, page, action, reason="x")).status_code == 403
