@@ -38,6 +38,10 @@ class KindLine:
     sagas: str  # the address of the list of those; empty for a service
 
     @property
+    def letters_link(self) -> str:
+        return link("/dead-letters", {"kind": self.kind})
+
+    @property
     def told(self) -> str:
         """In a few words, for the picture; empty where nothing stands there."""
         parts = ((self.open, "open"), (self.waiting, "waiting"), (self.letters, "given up"))

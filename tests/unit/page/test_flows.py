@@ -46,6 +46,7 @@ async def test_the_map_is_a_picture_and_a_table_with_live_counts(place: PageStor
     seen = SeenPage(page)
     assert "billing service one 2" in seen.text and "order-process saga none 2 0 0" in seen.text
     assert "order-process order-process billing bill: BillOrder" in seen.text
+    assert seen.links["1"] == "/dead-letters?kind=billing"
     assert seen.links["order-process"] == "/sagas?kind=order-process"
     assert "What the checker finds" in seen.text
     assert (await browser.get(seen.links["a picture (SVG)"])).headers["content-type"].startswith("image/svg+xml")
