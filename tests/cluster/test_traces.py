@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
+from opentelemetry.proto.trace.v1.trace_pb2 import Status
 
 from actors.catalogue import catalogue
 from actors.gateway import register
-from protos import orders_pb2
+from protos import billing_pb2, orders_pb2, sales_pb2
+from protos.billing_pb2 import BillOrder, BillState, OrderBilled
 from protos.sales_pb2 import CANCELLED, CHOREOGRAPHY, ORCHESTRATION, READY_TO_SHIP, Flow
 from runtime.adapters import system_ports
 from runtime.config import Settings
+from runtime.durable.behaviour import RetryPolicy
+from runtime.durable.service import Service
 from runtime.durable.traces.place import span_of
 from runtime.host import Node
+from runtime.saga.catalogue import Catalogue
 from tests.cluster.collector import CollectedSpan, Collector, collecting
 from tests.cluster.test_nodes_in_one_loop import ALL, client, running
 
@@ -44,6 +50,22 @@ async def collected(folder: Path, flow: Flow.ValueType, *, in_stock: int) -> tup
             )
             order = await stub.PlaceOrder(request, timeout=30, metadata=(("traceparent", CALLER),))
         return collector, order
+
+
+class ForgetfulTill(Service[BillState], kind="billing", retries=RetryPolicy(immediate=0, delays=(0.1,))):
+    """It bills twice, the second time by a timer, whose first run fails."""
+
+    runs = 0
+
+    async def bill(self, command: BillOrder) -> OrderBilled:
+        if command.amount_cents == 1:
+            self.set_timer("again", 0.1, BillOrder(order_id=self.key, amount_cents=2))
+        else:
+            type(self).runs += 1
+            if type(self).runs == 1:
+                raise ValueError("the drawer is jammed at ORD-1")
+        self.state.charges += 1
+        return OrderBilled(order_id=self.key)
 
 
 def of_order(collector: Collector) -> list[CollectedSpan]:
@@ -87,3 +109,26 @@ async def test_what_is_undone_is_in_the_trace_of_the_order_and_names_what_it_und
     (refused,) = [one for one in collector.of("BackOrdered") if one.service == "order-process"]
     assert refund.span.parent_span_id == refused.span.span_id, "the answer that made the saga turn back has sent it"
     assert refund.attributes["amends.outcome"] == "handled"
+
+
+async def test_a_timer_and_its_retry_begin_traces_of_their_own_with_a_link_to_the_span_that_set_it() -> None:
+    async with collecting() as collector:
+        settings = Settings(store="memory:", listen="127.0.0.1:0", name="till", trace_endpoint=collector.endpoint)
+        till = Catalogue(contracts=[sales_pb2, billing_pb2], services={"billing": [ForgetfulTill]})
+        node = Node(settings, till, system_ports())
+        async with running(node), node.client.watch("billing", "ORD-1") as states:
+            await node.client.ask(BillOrder(order_id="ORD-1", amount_cents=1))
+            async with asyncio.timeout(20):
+                async for bill in states:
+                    if BillState.FromString(bill.state.SerializeToString()).charges == 2:
+                        break
+    first, failed, fired = sorted(collector.spans, key=lambda one: one.span.start_time_unix_nano)
+    assert [one.attributes["amends.outcome"] for one in (first, failed, fired)] == ["handled", "faulted", "fired"]
+    assert [one.span.status.code == Status.STATUS_CODE_ERROR for one in (first, failed, fired)] == [False, True, False]
+    assert len({one.span.trace_id for one in (first, failed, fired)}) == 3
+    assert len({one.attributes["amends.conversation_id"] for one in (first, failed, fired)}) == 1
+    for one in (failed, fired):
+        (link,) = one.span.links
+        assert (link.trace_id, link.span_id) == (first.span.trace_id, first.span.span_id)
+        assert not one.span.parent_span_id and one.span.trace_id[:10] == first.span.trace_id[:10]
+    assert b"ORD-1" not in collector.raw, "nor what an error says"
