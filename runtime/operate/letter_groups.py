@@ -18,7 +18,7 @@ __all__ = ["READ_MAX", "LetterGroup", "LetterPage", "Letters", "groups", "letter
 READ_MAX = 50_000
 """Dead letters that are read to be grouped; the last ones of more are not."""
 
-_PAGE = 500
+_PAGE = 5_000  # a few of these are read for one look, and smaller ones would cost more
 
 
 @dataclass(frozen=True, slots=True)
