@@ -33,7 +33,7 @@ CATALOGUES := actors examples.purchase examples.transfer examples.agent examples
 SCHEDULES := $(CATALOGUES:%=schedules-%) schedules-probed schedules-prices
 PROVE := $(BIN)/python -m tests.proof
 
-.PHONY: help install protos snapshot docs format lint types test sim nightly schedules failpoints powercuts mutants
+.PHONY: help install protos snapshot docs pictures format lint types test sim nightly schedules failpoints powercuts mutants
 .PHONY: storm demo demo-page bench clean
 .DEFAULT_GOAL := help
 
@@ -60,6 +60,9 @@ snapshot: $(STAMP)  ## keep the schemas as those of a release, which later ones 
 docs: $(STAMP)  ## write those pages of docs/ that are made from the code
 	$(BIN)/python -m tests.tidy.scenarios
 	$(BIN)/python -m tests.tidy.failpoints
+
+pictures: $(STAMP)  ## take the pictures of the operator's page in docs/ anew; needs chromium with its chromedriver
+	$(BIN)/python -m tests.acceptance.pictures
 
 format: $(STAMP)  ## format the code
 	$(BIN)/ruff format . && $(BIN)/ruff check --fix .

@@ -32,12 +32,13 @@ __all__ = ["chromium"]
 pytestmark = [pytest.mark.timeout(200), NO_BROWSER]
 
 NARROW = {"width": 360, "height": 800, "deviceScaleFactor": 1, "mobile": False}
+CONVERSATION = f"conversations/{history(1).conversation.hex()}"
 SCREENS: Mapping[str, tuple[str, ...]] = {
     "/": ("",),
     "/sagas": ("sagas", "sagas?status=stuck", "sagas?kind=nobody"),
     "/sagas/KIND/KEY": ("sagas/order-process/ORD-1",),
     "/actors/KIND/KEY": ("actors/sales/ORD-1",),
-    "/conversations/ID": (f"conversations/{history(1).conversation.hex()}",),
+    "/conversations/ID": (CONVERSATION, f"{CONVERSATION}?view=lifelines"),
     "/history/KIND/KEY": ("history/order-process/ORD-1",),
     "/flows": ("flows",),
     "/cluster": ("cluster",),
