@@ -142,8 +142,9 @@ class Some:
 
     def read(self, value: object) -> tuple[str, ...]:
         names = Names().read(value)
-        if strange := [name for name in names if name not in self.words]:
-            raise ValueError(f"must be some of {', '.join(self.words)}, or empty; {strange[0]!r} is none of them")
+        if strange := [place for place, name in enumerate(names, 1) if name not in self.words]:
+            place = strange[0]  # What was said is shown by whoever reads settings, without a password.
+            raise ValueError(f"must be some of {', '.join(self.words)}, or empty; number {place} is none of them")
         return names
 
 

@@ -91,8 +91,8 @@ def header_name(text: str) -> None:
 
 
 def some_path(text: str) -> None:
-    if "\0" in text:
-        raise ValueError("must be the path of a file")
+    if "\0" in text or "://" in text:
+        raise ValueError("must be the path of a file, and no URL")
 
 
 def store_url(text: str) -> None:

@@ -47,7 +47,7 @@ class NodePage:
         self._ports = ports
         self._server: PageServer | None = None
         if settings.page_listen:
-            is_own = is_given or settings.store.startswith(_IN_MEMORY)
+            is_own = is_given or settings.shown_store.startswith(_IN_MEMORY)
             view = _itself(store) if is_own else None
             self._server = _server(settings, store, view, catalogue, ports)
 

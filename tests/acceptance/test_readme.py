@@ -33,7 +33,7 @@ def shown() -> list[tuple[str, str]]:
 def plain(text: str) -> str:
     """Without what differs from run to run: ids, times, and how wide a table is."""
     text = re.sub(r"\b[0-9a-f]{32}\b", "ID", text)
-    text = re.sub(r"\d+(\.\d+)? (ms|s|min) ago|\d+\.\d(?!\d)", "N", text)
+    text = re.sub(r"\d+(\.\d+)? (ms|s|min) ago|(?<=undo for )\d+(\.\d+)? (ms|s|min)|\d+\.\d(?!\d)", "N", text)
     lines = [" ".join(line.replace("─", " ").split()) for line in text.splitlines()]
     return "\n".join(line for line in lines if line)
 

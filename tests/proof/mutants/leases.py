@@ -45,7 +45,7 @@ LEASES = (
     Mutant(
         "lease-and-a-quarter",
         "A node adds a quarter of a lease to its lease, since its timers may be late.",
-        (Edit(Lease.renewed, "sent_s + self._lease_s", "sent_s + 1.25 * self._lease_s"),),
+        (Edit(Lease.renewed, "sent_s + self.lease_s", "sent_s + 1.25 * self.lease_s"),),
     ),
     Mutant(
         "lease-until-its-timer",
@@ -62,7 +62,7 @@ LEASES = (
             Edit(Lease._expire, "if self.is_sure:", "if self._deadline_s > 0:"),
             Edit(
                 Lease._expire,
-                "self.renewed(self._deadline_s - self._lease_s)",
+                "self.renewed(self._deadline_s - self.lease_s)",
                 "self.renewed(self._clock.monotonic_s())",
             ),
         ),

@@ -33,8 +33,8 @@ MACHINES = (
         (
             Edit(
                 Lease.renewed,
-                "self._deadline_s = sent_s + self._lease_s",
-                "self._deadline_s = sent_s + self._lease_s + self._clock.now_s() + self._clock.off_s()"
+                "self._deadline_s = sent_s + self.lease_s",
+                "self._deadline_s = sent_s + self.lease_s + self._clock.now_s() + self._clock.off_s()"
                 " - self._clock.monotonic_s()",
             ),
             Edit(
@@ -77,7 +77,7 @@ MACHINES = (
     Mutant(
         "lease-twice-as-long",
         "A node believes in its lease for twice the time that the store has given it.",
-        (Edit(Lease.renewed, "sent_s + self._lease_s", "sent_s + 2 * self._lease_s"),),
+        (Edit(Lease.renewed, "sent_s + self.lease_s", "sent_s + 2 * self.lease_s"),),
     ),
     Mutant(
         "restarted-peer-not-dialled",

@@ -85,6 +85,8 @@ def terminal(*command: str, cwd: Path) -> Iterator[Terminal]:
     def take_terminal() -> None:
         fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
+    # Workers of pytest-xdist have both, and they would count for more than what the terminal says.
+    without_sizes = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
     process = subprocess.Popen(
         [sys.executable, *command],
         stdin=theirs,
@@ -93,7 +95,7 @@ def terminal(*command: str, cwd: Path) -> Iterator[Terminal]:
         cwd=cwd,
         start_new_session=True,
         preexec_fn=take_terminal,
-        env={**os.environ, "TERM": "xterm-256color"},
+        env={**without_sizes, "TERM": "xterm-256color"},
     )
     try:
         yield Terminal(process, ours)

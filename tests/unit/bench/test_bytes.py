@@ -61,7 +61,7 @@ class TestInSqlite:
         found = await bytes_of(await filled(tmp_path / "a.db"))
         sizes = dbstat(tmp_path / "a.db", "pgsize")
         ours = [name for name in sizes if name == "history" or "actors" in name]
-        assert len(ours) == 5
+        assert len(ours) == 7
         assert found.whole == sum(sizes[name] for name in ours)
 
     async def test_a_saga_has_its_rows_in_both_tables_and_its_entries_in_the_indexes(self, tmp_path: Path) -> None:

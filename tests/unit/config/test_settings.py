@@ -81,7 +81,7 @@ def test_settings_cannot_be_changed() -> None:
         ({"trace_endpoint": "http://a/v1/traces"}, ("trace_endpoint=", "flag", "http://HOST:PORT")),
         ({"trace_ratio": 1.5}, ("trace_ratio=1.5", "flag", "a number from 0 to 1")),
         ({"trace_ratio": float("nan")}, ("trace_ratio=nan", "flag", "a number from 0 to 1")),
-        ({"trace_apart": "timer, undo"}, ("trace_apart='timer, undo'", "flag", "'undo' is none of them")),
+        ({"trace_apart": "timer, undo"}, ("trace_apart='timer, undo'", "flag", "number 2 is none of them")),
         ({"mailbox": 3}, ("unknown setting mailbox", "flag", "mailbox_max")),
     ],
 )

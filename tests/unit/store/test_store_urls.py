@@ -92,6 +92,6 @@ def _opens(call: ast.AST, url: ast.expr) -> bool:
     return (
         isinstance(call, ast.Call)
         and isinstance(call.func, ast.Name)
-        and call.func.id == "open_store"
+        and call.func.id in ("open_store", "view_of")
         and (url in call.args)
     )
