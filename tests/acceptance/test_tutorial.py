@@ -113,7 +113,7 @@ def reader(tmp_path: Path) -> Iterator[TutorialReader]:
 def plain(text: str) -> str:
     """Without what differs from run to run: times, names of nodes, and how wide a table is."""
     text = re.sub(r"\b(front-cards|hotels)-\d+", r"\1", text)
-    text = re.sub(r"\d+(\.\d+)? (ms|s|min) ago|\d+\.\d+s", "N", text)
+    text = re.sub(r"\d+(\.\d+)? (ms|s|min) ago|(?<=undo for )\d+(\.\d+)? (ms|s|min)|\d+\.\d+s", "N", text)
     lines = [" ".join(line.replace("─", " ").split()) for line in text.splitlines()]
     return "\n".join(line for line in lines if line)
 
