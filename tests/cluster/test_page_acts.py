@@ -9,6 +9,7 @@ import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +82,11 @@ class Case:
     said: tuple[tuple[str, str], ...] = ()
 
 
+def in_an_hour() -> str:
+    """An instant: a span would begin with the preview, and anew with the act, perhaps in the next second."""
+    return (datetime.now(UTC) + timedelta(hours=1)).isoformat(timespec="seconds")
+
+
 def orders() -> list[Case]:
     return [
         Case("retry", stuck()),
@@ -95,7 +101,7 @@ def orders() -> list[Case]:
         Case("force", running().record),
         Case("suspend", running().record),
         Case("resume", suspended().record),
-        Case("move-timer", running().record, timers=("bill",), said=(("when", "+3600"),)),
+        Case("move-timer", running().record, timers=("bill",), said=(("when", in_an_hour()),)),
     ]
 
 
@@ -105,7 +111,7 @@ def purchases() -> list[Case]:
         Case("approve", record, timers=limit, said=(("who", "anna"),)),
         Case("decline", record, timers=limit, said=(("who", "anna"),)),
         Case("cancel-timer", record, timers=limit),
-        Case("move-timer", record, timers=limit, said=(("when", "+60"),)),
+        Case("move-timer", record, timers=limit, said=(("when", in_an_hour()),)),
     ]
 
 
