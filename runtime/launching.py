@@ -128,7 +128,9 @@ def _command(about: str, choose: Callable[[dict[str, Any]], None]) -> click.Comm
 
 def _run(find: Callable[[], Hosting], config: str | None, flags: dict[str, Any]) -> int:
     with suppress(OSError, ValueError, AttributeError, RuntimeError):  # no standard error to say it on
-        faulthandler.enable()  # what ends a process at once, as a library's fault, names where it was
+        # What ends a process at once, as a library's fault, names where it was: of the thread at fault alone, since the
+        # others run on while they are read, by which a bus error has become a segmentation fault in mid-line.
+        faulthandler.enable(all_threads=False)
     for number in _told_by():
         signal.signal(number, _end_at_once)  # until there is a loop that heeds them
     try:
