@@ -18,7 +18,21 @@ import click
 import uvloop
 
 from bench.bytes import bytes_of, lines
-from bench.shop import NODES, BenchOrders, client_of, cpu_s, load, machine, open_nodes, percentile, restock, rss_mib
+from bench.shop import (
+    NODES,
+    BenchOrders,
+    Client,
+    client_of,
+    cpu_s,
+    load,
+    machine,
+    nodes_cpu_s,
+    open_nodes,
+    percentile,
+    restock,
+    rss_mib,
+)
+from bench.viewers import Totals, viewers
 from protos.sales_pb2 import Flow
 from runtime.store_url import without_password
 from runtime.testing.processes.harness import Harness
@@ -39,6 +53,7 @@ class BenchPlan:
     skus: int
     settings: dict[str, str]
     store: str
+    viewers: int = 0  # browsers at the operator's page, while orders are placed
 
 
 @click.command(help=__doc__)
@@ -76,31 +91,62 @@ async def measure(plan: BenchPlan) -> dict[str, Any]:
     async with (
         store_of(plan.store) as url,
         open_nodes(NODES[plan.nodes], plan.settings, store_url=url) as harness,
+        looked_at(url, plan.viewers) as totals,
     ):
         first = next(iter(harness.nodes.values()))
         async with client_of(first.address) as client:
             await restock(client, skus, plan.orders + plan.warm_up)
             await load(client, warm_up, min(plan.concurrency, max(plan.warm_up, 1)))
-            cpu_before_s, began_s = cpu_s(harness), time.perf_counter()
-            took_s = await load(client, measured, plan.concurrency)
-            elapsed_s, spent_s = time.perf_counter() - began_s, cpu_s(harness) - cpu_before_s
+            elapsed_s, spent = await placed(client, harness, measured, plan.concurrency, totals)
         memory = rss_mib(harness)
         commits, transitions = await committed(harness)
         stored = (await bytes_of(url)).each()
     share = plan.orders / (plan.orders + plan.warm_up)  # warm-up orders commit as much as others
     return {
-        "sagas_per_s": round(plan.orders / elapsed_s, 1),
-        "p50_ms": round(percentile(took_s, 0.50) * 1000, 2),
-        "p99_ms": round(percentile(took_s, 0.99) * 1000, 2),
+        **spent,
         "commits_per_s": round(commits * share / elapsed_s, 1),
         "transitions_per_commit": round(transitions / max(commits, 1), 2),
         "transitions_per_saga": round(transitions / (plan.orders + plan.warm_up), 2),
-        "cpu_s_per_saga": round(spent_s / plan.orders, 6),
         "rss_mib": memory,
         "bytes_per_order": stored,
         "settings": asdict(plan),
         "machine": before,
     }
+
+
+async def placed(
+    client: Client, harness: Harness, orders: BenchOrders, concurrency: int, totals: Totals
+) -> tuple[float, dict[str, Any]]:
+    """Seconds from the first call to the last answer, and the figures of that time."""
+    all_s, nodes_s, looks = cpu_s(harness), nodes_cpu_s(harness), await totals()
+    began_s = time.perf_counter()
+    took_s = await load(client, orders, concurrency)
+    elapsed_s = time.perf_counter() - began_s
+    all_s, nodes_s = cpu_s(harness) - all_s, nodes_cpu_s(harness) - nodes_s
+    return elapsed_s, {
+        "sagas_per_s": round(orders.count / elapsed_s, 1),
+        "p50_ms": round(percentile(took_s, 0.50) * 1000, 2),
+        "p99_ms": round(percentile(took_s, 0.99) * 1000, 2),
+        "cpu_s_per_saga": round(all_s / orders.count, 6),
+        "nodes_cpu_s_per_saga": round(nodes_s / orders.count, 6),
+        "viewers_per_s": {
+            name: round((total - looks[name]) / elapsed_s, 3) for name, total in (await totals()).items()
+        },
+    }
+
+
+@asynccontextmanager
+async def looked_at(url: str, count: int) -> AsyncIterator[Totals]:
+    """So many browsers at a page over the store; without any no page either, and no totals."""
+    if not count:
+        yield _nothing
+        return
+    async with viewers(url, count) as totals:
+        yield totals
+
+
+async def _nothing() -> dict[str, float]:
+    return {}
 
 
 @asynccontextmanager

@@ -1,9 +1,12 @@
-"""What a setting costs: `bench.orders` without it and with it, in turns, so that both meet the same machine.
+"""What a setting or viewers cost: `bench.orders` without and with them, in turns, so that both meet the same machine.
 
     python -m bench.pairs --rounds 8 --setting trace_ratio=0.01 --collect
     python -m bench.pairs --rounds 8 --setting monitor_listen=127.0.0.1:0
+    python -m bench.pairs --rounds 8 --viewers 20 --orders 10000
 
-With --collect the nodes send their traces to a collector that takes all and keeps nothing.
+With --collect the nodes send their traces to a collector that takes all and keeps nothing. With --viewers so many
+browsers look at an operator's page over the same store. CPU is that of the nodes alone; what the page takes is told
+beside it. A page is read once a second, so a run with viewers wants orders for ten seconds or more.
 """
 
 from __future__ import annotations
@@ -28,31 +31,43 @@ __all__ = ["main"]
 @click.option("--rounds", type=click.IntRange(1), default=8, show_default=True)
 @click.option("--setting", "settings", multiple=True, metavar="NAME=VALUE", help="Of the nodes of every second run.")
 @click.option("--collect", is_flag=True, help="Set trace_endpoint, too.")
+@click.option("--viewers", type=click.IntRange(0, 100), default=0, show_default=True, help="Of every second run.")
 @click.option("--nodes", type=click.Choice(["1", "4"]), default="1", show_default=True)
 @click.option("--orders", type=click.IntRange(1), default=2000, show_default=True)
 @click.option("--warm-up", type=click.IntRange(0), default=300, show_default=True)
 @click.option("--concurrency", type=click.IntRange(1, 4096), default=64, show_default=True)
 @click.option("--store", default="sqlite", show_default=True)
-def main(rounds: int, settings: tuple[str, ...], collect: bool, nodes: str, **rest: Any) -> None:
+def main(rounds: int, settings: tuple[str, ...], collect: bool, viewers: int, nodes: str, **rest: Any) -> None:
     plan = BenchPlan(nodes=int(nodes), flow="orchestration", skus=1, settings={}, **rest)
-    uvloop.run(compare(plan, dict(text.split("=", 1) for text in settings), rounds, collect=collect))
+    other = replace(plan, settings=dict(text.split("=", 1) for text in settings), viewers=viewers)
+    uvloop.run(compare(plan, other, rounds, collect=collect))
 
 
-async def compare(plan: BenchPlan, settings: dict[str, str], rounds: int, *, collect: bool) -> None:
+async def compare(plan: BenchPlan, other: BenchPlan, rounds: int, *, collect: bool) -> None:
     """Run pairs; who goes first changes with each. Prints each pair, and the medians of their ratios."""
     async with collecting() if collect else nothing() as more:
-        plans = (plan, replace(plan, settings={**settings, **more}))
+        plans = (plan, replace(other, settings={**other.settings, **more}))
         ratios: list[tuple[float, float]] = []
         for number in range(rounds):
             order = (0, 1) if number % 2 == 0 else (1, 0)
             figures = {one: await measure(plans[one]) for one in order}
-            cpu, rate = ([figures[one][name] for one in (0, 1)] for name in ("cpu_s_per_saga", "sagas_per_s"))
+            cpu, rate = ([figures[one][name] for one in (0, 1)] for name in ("nodes_cpu_s_per_saga", "sagas_per_s"))
             ratios.append((cpu[1] / cpu[0], rate[1] / rate[0]))
             print(
                 f"CPU {cpu[0] * 1000:.2f} and {cpu[1] * 1000:.2f} ms an order, {rate[0]:.0f} and {rate[1]:.0f} a second"
+                + told_of_page(figures[1]["viewers_per_s"])
             )
         show("CPU", [pair[0] for pair in ratios])
         show("rate", [pair[1] for pair in ratios])
+
+
+def told_of_page(looks: dict[str, float]) -> str:
+    """Without viewers nothing."""
+    return (
+        f"; the page took {looks['page_cpu_s']:.2f} s of CPU a second for {looks['screens']:.1f} screens"
+        if looks
+        else ""
+    )
 
 
 def show(what: str, ratios: Sequence[float]) -> None:
