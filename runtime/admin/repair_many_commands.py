@@ -13,7 +13,9 @@ from runtime.admin.session import Session
 from runtime.admin.timer_options import Timing, timer_options
 from runtime.observe.console import say_json
 from runtime.operate.objects import run_object
-from runtime.operate.repair_runs import ITEMS_MAX, KeptRun, begin, carry_on, kept_run
+from runtime.operate.repair_runs import KIND, begin
+from runtime.operate.run import ITEMS_MAX
+from runtime.operate.runs import RunView, carry_on, kept_run, view_of
 from runtime.operate.survey import STATUSES, SagaPage, Wanted, sagas
 from runtime.protos.saga_pb2 import RepairSaga
 from runtime.store.port import OperatorStore
@@ -78,9 +80,9 @@ def repair_many(
         return
     order = Timing(timer, now, at_s, in_s).put(RepairSaga(act=ACTS[act], task=task, reason=reason, who=who))
 
-    async def work(store: OperatorStore) -> KeptRun:
-        kept = await begin(store, name, order, wanted, limit=limit, now_s=session.now_s())
-        return await carry_on(store, kept, session.ports.clock, wait_s=wait_s)
+    async def work(store: OperatorStore) -> RunView:
+        run = await begin(store, name, order, wanted, limit=limit, now_s=session.now_s())
+        return view_of(await carry_on(store, run, session.ports.clock, wait_s=wait_s))
 
     _tell(session.run(work, writes=True), as_json)
 
@@ -94,9 +96,9 @@ def repair_many(
 def repair_run(session: Session, name: str, resume: bool, wait_s: float, as_json: bool) -> None:
     """What came of each saga of a run that `repair-many` began. Exit codes: 5 some were refused, 9 some are left."""
 
-    async def work(store: OperatorStore) -> KeptRun:
-        kept = await kept_run(store, name)
-        return await carry_on(store, kept, session.ports.clock, wait_s=wait_s) if resume else kept
+    async def work(store: OperatorStore) -> RunView:
+        run = await kept_run(store, KIND, name)
+        return view_of(await carry_on(store, run, session.ports.clock, wait_s=wait_s) if resume else run)
 
     _tell(session.run(work, writes=resume), as_json)
 
@@ -113,17 +115,17 @@ def _list(page: SagaPage, act: str, as_json: bool) -> None:
         click.echo("more fit, beyond --limit")
 
 
-def _tell(kept: KeptRun, as_json: bool) -> None:
+def _tell(run: RunView, as_json: bool) -> None:
     if as_json:
-        say_json(run_object(kept), indent=2)
+        say_json(run_object(run), indent=2)
     else:
-        for one in kept.run.items:
+        for one in run.items:
             click.echo(
-                f"{one.saga}: {(one.refusal and f'refused: {one.refusal}') or 'done' if one.handled else 'left'}"
+                f"{one.what}: {(one.refusal and f'refused: {one.refusal}') or 'done' if one.handled else 'left'}"
             )
-        click.echo(f"{kept.done} done, {kept.refused} refused, {kept.left} left")
-    if kept.left:
-        click.echo(f"no node has handled what is left; go on with: repair-run {kept.name} --resume", err=True)
+        click.echo(f"{run.done} done, {run.refused} refused, {run.left} left")
+    if run.left:
+        click.echo(f"no node has handled what is left; go on with: repair-run {run.name} --resume", err=True)
         raise SystemExit(_IN_PART)
-    if kept.refused:
+    if run.refused:
         raise SystemExit(_REFUSED)

@@ -22,7 +22,7 @@ from runtime.observe.signals import Ended, ended_by_signals, until_told
 from runtime.operate.act_refused import ActRefused
 from runtime.operate.copying import CopyRefused
 from runtime.operate.dead_letters import NotAwaited, NotFound, NotParked, StillNeeded
-from runtime.operate.run_cancelled import RunEnded
+from runtime.operate.run import RunEnded
 from runtime.ports import Ports
 from runtime.store.open import open_store
 from runtime.store.port import Store

@@ -29,7 +29,7 @@ from runtime.errors import (
 from runtime.gateway.operators.authenticator import CannotTell, NotKnown
 from runtime.operate.act_refused import ActRefused
 from runtime.operate.dead_letters import NotAwaited, NotFound, NotParked, StillNeeded
-from runtime.operate.run_cancelled import RunEnded, RunMoved
+from runtime.operate.run import RunEnded, RunMoved
 
 __all__ = ["PUSHBACK", "CallFailed", "NotAllowed", "code_of", "pushback_of", "told_to_clients"]
 

@@ -10,7 +10,7 @@ from runtime.observe.plain import as_plain
 from runtime.operate.account import Account
 from runtime.operate.busy import Work
 from runtime.operate.parked_mail import ParkedMail
-from runtime.operate.repair_runs import KeptRun
+from runtime.operate.runs import RunView
 from runtime.operate.survey import nodes_of
 from runtime.protos.saga_pb2 import SagaRecord
 from runtime.saga.preview import Preview
@@ -58,9 +58,9 @@ def preview_object(saga: str, seen: Preview) -> dict[str, object]:
     return {"saga": saga, "revision": seen.revision, **told, "sent": sent, **rest}
 
 
-def run_object(kept: KeptRun) -> dict[str, object]:
-    items = [{"saga": one.saga, "handled": one.handled, "refusal": one.refusal} for one in kept.run.items]
-    return {"run": kept.name, "done": kept.done, "refused": kept.refused, "left": kept.left, "items": items}
+def run_object(run: RunView) -> dict[str, object]:
+    items = [{"saga": one.what, "handled": one.handled, "refusal": one.refusal} for one in run.items]
+    return {"run": run.name, "done": run.done, "refused": run.refused, "left": run.left, "items": items}
 
 
 def _saga_object(saga: SagaRecord) -> dict[str, object]:

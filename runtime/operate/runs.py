@@ -1,34 +1,41 @@
-"""Runs of operators, over many sagas or over many dead letters, in one shape: how far each is, by whom and why.
+"""Runs of operators, over many sagas or over many dead letters: carried on item by item, cancelled, and looked at.
 
-rows of the kinds "repair-run" and "letter-run" ──▶ RunView ──▶ the operator's page
-cancel ──▶ the row says so, and nobody carries the run on
+    begin, of repair_runs.py or letter_runs.py ──▶ carry_on ──▶ a page of items: act, wait, keep what came of each
+                                                      ▲ resumed: after a kill, or when no node was there
+    cancel ──▶ the row says so, and nobody carries the run on
+    RunView ──▶ the operator's page, the command line, AdminService
+
+What is done with an item, and how it is known to be done, differs between the two kinds; all else is the same.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from google.protobuf.message import DecodeError
 
-from runtime.envelope import message_id
 from runtime.errors import InvalidMessage
 from runtime.operate import letter_runs, repair_runs
 from runtime.operate.dead_letters import NotFound
-from runtime.operate.run_cancelled import RunEnded, RunMoved
+from runtime.operate.run import KeptRun, RunEnded, RunMoved, RunRecord, keep
+from runtime.ports import Clock
 from runtime.protos.saga_pb2 import LetterRun, RepairRun, RunCancelled
 from runtime.saga.reasons import unsaid
 from runtime.saga.repair_checks import word
 from runtime.store.port import OperatorStore
-from runtime.store.records import ActorRow, Expected, Transition, Verdict
+from runtime.store.records import ActorRow
 
-__all__ = ["KINDS", "RunItem", "RunView", "cancel", "run_view", "run_views"]
+__all__ = ["KINDS", "RunItem", "RunView", "cancel", "carry_on", "kept_run", "run_view", "run_views", "view_of"]
 
 KINDS = (repair_runs.KIND, letter_runs.KIND)
 
 _READ_MAX = 2_000
-_PAGE = 50
+_PAGE = 100
+_VIEWS_PAGE = 50
 _LOOK_AT = 500
+_LOOK_S = 0.1
 _TRIES = 10
 
 
@@ -62,29 +69,33 @@ class RunView:
         return self.total - self.done - self.refused
 
 
-async def run_views(store: OperatorStore, *, limit: int) -> list[RunView]:
-    """The latest first, without their items; of very many runs those that are read first. Raises StoreError."""
-    found: list[RunView] = []
-    for kind in KINDS:
-        after = ""
-        while len(found) < _READ_MAX and (rows := await store.actors(kind, limit=_PAGE, after=after)):
-            after = rows[-1].key
-            found += [replace(_view(row), items=()) for row in rows]
-    return sorted(found, key=lambda one: (-one.began_at_s, one.name))[:limit]
+async def kept_run(store: OperatorStore, kind: str, name: str) -> KeptRun:
+    """Raises NotFound, or StoreError."""
+    (row,) = await store.load([(kind, name)]) if kind in KINDS else (None,)
+    if row is None:
+        raise NotFound(f"there is no run {name!r}")
+    return _run(row)
 
 
-async def run_view(store: OperatorStore, kind: str, name: str) -> RunView:
-    """With its items, and what came of those that were handled since it was written. Raises NotFound, StoreError."""
-    row = await _row(store, kind, name)
-    run = _parsed(row)
-    left = [place for place, item in enumerate(_items(run)) if not item.handled]
-    for start in range(0, len(left), _LOOK_AT):
-        places = left[start : start + _LOOK_AT]
-        if isinstance(run, LetterRun):
-            await letter_runs.note_done(store, run, places)
-        else:
-            await repair_runs.note_done(store, repair_runs.KeptRun(row, run), places)
-    return _viewed(row, run)
+async def carry_on(
+    store: OperatorStore, run: KeptRun, clock: Clock, *, wait_s: float, until_s: float = math.inf
+) -> KeptRun:
+    """Act on what is left, a page at a time, until each page is handled, or nothing was for `wait_s`.
+
+    It ends at `until_s` of the monotonic clock at the latest. What came of a page is in the store before the next one
+    begins. Raises RunEnded of one that was cancelled, RunMoved when somebody else carries it on, or StoreError.
+    """
+    if run.record.HasField("cancelled"):
+        cancelled = run.record.cancelled
+        raise RunEnded(f"the run {run.name!r} was cancelled by {cancelled.who}, because: {cancelled.reason}")
+    while places := run.open[:_PAGE]:
+        await _note_done(store, run, places)
+        await _act_on(store, run, _open(run, places))
+        await _wait_for(store, run, places, clock, wait_s, until_s)
+        run = await keep(store, run)
+        if _open(run, places) == places or clock.monotonic_s() >= until_s:
+            break  # Nobody runs them now, or the time is over.
+    return run
 
 
 async def cancel(store: OperatorStore, kind: str, name: str, cancelled: RunCancelled) -> None:
@@ -96,63 +107,101 @@ async def cancel(store: OperatorStore, kind: str, name: str, cancelled: RunCance
     if wrong := unsaid(cancelled.who, cancelled.reason):
         raise InvalidMessage(wrong)
     for _ in range(_TRIES):
-        if await _cancelled(store, await _row(store, kind, name), cancelled):
-            return
+        run = await kept_run(store, kind, name)
+        if run.record.HasField("cancelled"):
+            before = run.record.cancelled
+            raise RunEnded(f"the run {name!r} was cancelled before, by {before.who}: {before.reason}")
+        if not run.left:
+            raise RunEnded(f"of the run {name!r} nothing is left that could be cancelled")
+        run.record.cancelled.CopyFrom(cancelled)
+        try:
+            await keep(store, run)
+        except RunMoved:
+            continue  # somebody has written it down in between
+        return
     raise RunMoved(f"somebody carries the run {name!r} on, and writes down how far it is all the time: try again")
 
 
-async def _cancelled(store: OperatorStore, row: ActorRow, cancelled: RunCancelled) -> bool:
-    """False when somebody has written the run down in between."""
-    run, name = _parsed(row), row.key
-    if run.HasField("cancelled"):
-        raise RunEnded(f"the run {name!r} was cancelled before, by {run.cancelled.who}: {run.cancelled.reason}")
-    if all(item.handled for item in run.items):
-        raise RunEnded(f"of the run {name!r} nothing is left that could be cancelled")
-    run.cancelled.CopyFrom(cancelled)
-    id = message_id(cancelled.at_s, row.last_id, row.revision, "cancelled")
-    after = replace(row, revision=row.revision + 1, last_id=id, state=run.SerializeToString())
-    (verdict,) = await store.commit([Transition(actor=after, expected=Expected(row.revision, row.last_id))])
-    return verdict is Verdict.COMMITTED
+async def run_views(store: OperatorStore, *, limit: int) -> list[RunView]:
+    """The latest first, without their items; of very many runs those that are read first. Raises StoreError."""
+    found: list[RunView] = []
+    for kind in KINDS:
+        after = ""
+        while len(found) < _READ_MAX and (rows := await store.actors(kind, limit=_VIEWS_PAGE, after=after)):
+            after = rows[-1].key
+            found += [replace(view_of(_run(row)), items=()) for row in rows]
+    return sorted(found, key=lambda one: (-one.began_at_s, one.name))[:limit]
 
 
-async def _row(store: OperatorStore, kind: str, name: str) -> ActorRow:
-    (row,) = await store.load([(kind, name)]) if kind in KINDS else (None,)
-    if row is None:
-        raise NotFound(f"there is no operation {kind}/{name}")
-    return row
+async def run_view(store: OperatorStore, kind: str, name: str) -> RunView:
+    """With its items, and what came of those that were handled since it was written. Raises NotFound, StoreError."""
+    run = await kept_run(store, kind, name)
+    places = run.open
+    for start in range(0, len(places), _LOOK_AT):
+        await _note_done(store, run, places[start : start + _LOOK_AT])
+    return view_of(run)
 
 
-def _parsed(row: ActorRow) -> RepairRun | LetterRun:
-    try:
-        return LetterRun.FromString(row.state) if row.kind == letter_runs.KIND else RepairRun.FromString(row.state)
-    except DecodeError as error:
-        raise NotFound(f"the record of the operation {row.kind}/{row.key} cannot be read: {error}") from error
-
-
-def _view(row: ActorRow) -> RunView:
-    return _viewed(row, _parsed(row))
-
-
-def _viewed(row: ActorRow, run: RepairRun | LetterRun) -> RunView:
-    said = run if isinstance(run, LetterRun) else run.act
-    cancelled = run.cancelled
+def view_of(run: KeptRun) -> RunView:
+    record = run.record
+    said = record if isinstance(record, LetterRun) else record.act
+    cancelled = record.cancelled
     return RunView(
-        kind=row.kind,
-        name=row.key,
-        act=_act(run),
+        kind=run.kind,
+        name=run.name,
+        act=_act(record),
         who=said.who,
         reason=said.reason,
-        chosen_by=run.chosen_by,
-        began_at_s=run.began_at_s,
-        cancelled=f"{cancelled.who}: {cancelled.reason}" if run.HasField("cancelled") else "",
-        total=len(run.items),
-        done=sum(item.handled and not item.refusal for item in run.items),
-        refused=sum(item.handled and bool(item.refusal) for item in run.items),
-        items=tuple(_items(run)),
+        chosen_by=record.chosen_by,
+        began_at_s=record.began_at_s,
+        cancelled=f"{cancelled.who}: {cancelled.reason}" if record.HasField("cancelled") else "",
+        total=len(record.items),
+        done=sum(item.handled and not item.refusal for item in record.items),
+        refused=sum(item.handled and bool(item.refusal) for item in record.items),
+        items=tuple(_items(record)),
     )
 
 
-def _act(run: RepairRun | LetterRun) -> str:
+async def _note_done(store: OperatorStore, run: KeptRun, places: Sequence[int]) -> bool:
+    if isinstance(run.record, LetterRun):
+        return await letter_runs.note_done(store, run.record, places)
+    return await repair_runs.note_done(store, run.name, run.record, places)
+
+
+async def _act_on(store: OperatorStore, run: KeptRun, places: Sequence[int]) -> None:
+    if isinstance(run.record, LetterRun):
+        await letter_runs.act_on(store, run.record, places)
+    else:
+        await repair_runs.post(store, run.name, run.record, places)
+
+
+def _open(run: KeptRun, places: Sequence[int]) -> list[int]:
+    return [place for place in places if not run.record.items[place].handled]
+
+
+async def _wait_for(
+    store: OperatorStore, run: KeptRun, places: Sequence[int], clock: Clock, wait_s: float, end_s: float
+) -> None:
+    """Wait until these are handled, or nothing of them was for so long."""
+    until_s = min(clock.monotonic_s() + wait_s, end_s)
+    while open_ := _open(run, places):
+        if await _note_done(store, run, open_):
+            until_s = min(clock.monotonic_s() + wait_s, end_s)
+        elif clock.monotonic_s() >= until_s:
+            break
+        else:
+            await clock.sleep(_LOOK_S)
+
+
+def _run(row: ActorRow) -> KeptRun:
+    try:
+        parse = LetterRun.FromString if row.kind == letter_runs.KIND else RepairRun.FromString
+        return KeptRun(row, parse(row.state))
+    except DecodeError as error:
+        raise NotFound(f"the record of the run {row.kind}/{row.key} cannot be read: {error}") from error
+
+
+def _act(run: RunRecord) -> str:
     if isinstance(run, LetterRun):
         forced = ", by force" if run.forced else ""
         known = run.act in LetterRun.Act.values()
@@ -160,7 +209,7 @@ def _act(run: RepairRun | LetterRun) -> str:
     return f"{word(run.act.act)} {run.act.task}".rstrip()
 
 
-def _items(run: RepairRun | LetterRun) -> Iterator[RunItem]:
+def _items(run: RunRecord) -> Iterator[RunItem]:
     if isinstance(run, LetterRun):
         for letter in run.items:
             yield RunItem(letter.to, f"{letter.type} {letter.id.hex()}", letter.handled, letter.refusal)

@@ -19,7 +19,7 @@ from runtime.gateway.operators.authenticator import Authenticator, CannotTell, N
 from runtime.gateway.operators.operator import Operator
 from runtime.operate.act_refused import ActRefused
 from runtime.operate.dead_letters import NotFound
-from runtime.operate.run_cancelled import RunEnded, RunMoved
+from runtime.operate.run import RunEnded, RunMoved
 from runtime.page.desk import PageDesk
 from runtime.page.drawing import Drawing, marks_of
 from runtime.page.forms import FormRefused

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from runtime.errors import AmendsError, Overloaded
-from runtime.operate import letter_runs, repair_runs
+from runtime.operate.runs import carry_on, kept_run
 from runtime.ports import Fact, Ports
 from runtime.store.port import OperatorStore
 
@@ -87,10 +87,8 @@ class RunCarrier:
 
     async def _carried(self, store: OperatorStore, kind: str, name: str) -> int:
         """How many are left."""
-        if kind == letter_runs.KIND:
-            return (await letter_runs.carry_on(store, await letter_runs.kept_run(store, name))).left
-        kept = await repair_runs.kept_run(store, name)
-        return (await repair_runs.carry_on(store, kept, self._ports.clock, wait_s=_WAIT_S)).left
+        run = await kept_run(store, kind, name)
+        return (await carry_on(store, run, self._ports.clock, wait_s=_WAIT_S)).left
 
     def _stop(self, kind: str, name: str, error: str) -> None:
         self._stopped[kind, name] = error

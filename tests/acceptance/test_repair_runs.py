@@ -17,7 +17,8 @@ from protos.billing_pb2 import OrderBilled
 from protos.sales_pb2 import OrderPlaced
 from protos.warehouse_pb2 import BackOrdered
 from runtime.envelope import shard_of
-from runtime.operate.repair_runs import KIND, kept_run
+from runtime.operate.repair_runs import KIND
+from runtime.operate.runs import kept_run
 from runtime.protos.saga_pb2 import SagaRecord
 from runtime.store.port import Store
 from runtime.store.records import ActorRow, Expected, Transition
@@ -61,7 +62,7 @@ async def test_s138_a_run_killed_in_the_middle_is_resumed_and_acts_on_each_saga_
 
         async def page_is_done() -> bool:
             (row,) = await store.load([(KIND, "tests")])
-            return row is not None and 0 < (await kept_run(store, "tests")).left < len(KEYS)
+            return row is not None and 0 < (await kept_run(store, KIND, "tests")).left < len(KEYS)
 
         await shop.harness.eventually(page_is_done, timeout_s=60, what="a page of the run is done", every_s=0.01)
         first.send_signal(signal.SIGKILL)

@@ -20,8 +20,10 @@ from runtime.operate.act_refused import ActRefused
 from runtime.operate.dead_letters import NotFound
 from runtime.operate.letter_acts import discard_letter, replay_letter
 from runtime.operate.parked_mail import ParkedMail
-from runtime.operate.repair_runs import ITEMS_MAX, begin, carry_on, kept_run
+from runtime.operate.repair_runs import KIND, begin
 from runtime.operate.repairs import check_said, post_and_wait, record_of
+from runtime.operate.run import ITEMS_MAX
+from runtime.operate.runs import carry_on, kept_run, view_of
 from runtime.operate.stored_kinds import stored_address
 from runtime.operate.survey import Wanted
 from runtime.protos import admin_pb2 as pb
@@ -110,13 +112,13 @@ class DeskActs(admin_pb2_grpc.AdminServiceServicer):
         request.act.who = self._who(context, request.act.who)
         desk, wanted = self.desk, wanted_of(request.query)
         now_s, limit = desk.clock.now_s(), request.limit or _ITEMS
-        return run_answer(await begin(desk.store, request.name, request.act, wanted, limit=limit, now_s=now_s))
+        return run_answer(view_of(await begin(desk.store, request.name, request.act, wanted, limit=limit, now_s=now_s)))
 
     async def ContinueBatch(self, request: pb.ContinueBatchRequest, context: Context) -> pb.Batch:  # noqa: N802 - named by admin.proto
         wait_s = _wait_s(request.wait_s)
         desk, until_s = self.desk, self.desk.clock.monotonic_s() + _left_s(context)
-        kept = await kept_run(desk.store, request.name)
-        return run_answer(await carry_on(desk.store, kept, desk.clock, wait_s=wait_s, until_s=until_s))
+        run = await kept_run(desk.store, KIND, request.name)
+        return run_answer(view_of(await carry_on(desk.store, run, desk.clock, wait_s=wait_s, until_s=until_s)))
 
 
 def wanted_of(query: pb.SagaQuery) -> Wanted:

@@ -21,7 +21,7 @@ from runtime.operate.history import HistoryEntry
 from runtime.operate.history_objects import entry_object
 from runtime.operate.objects import account_object, letter_object, node_objects, preview_object, run_object
 from runtime.operate.parked_mail import ParkedMail
-from runtime.operate.repair_runs import KeptRun
+from runtime.operate.runs import RunView
 from runtime.operate.survey import SagaEntry, shards_of
 from runtime.operate.timer_acts import timer_choices
 from runtime.protos import admin_pb2
@@ -135,8 +135,8 @@ def preview_answer(saga: str, seen: Preview) -> admin_pb2.PreviewActResponse:
     return admin_pb2.PreviewActResponse(**_told(admin_pb2.PreviewActResponse, told))
 
 
-def run_answer(kept: KeptRun) -> admin_pb2.Batch:
-    told: dict[str, Any] = run_object(kept)
+def run_answer(run: RunView) -> admin_pb2.Batch:
+    told: dict[str, Any] = run_object(run)
     return admin_pb2.Batch(**_told(admin_pb2.Batch, told))
 
 

@@ -30,8 +30,9 @@ from runtime.operate.dead_letters import NotFound, dead_letters_after, letter_pl
 from runtime.operate.definitions import versions
 from runtime.operate.lookup import accounts
 from runtime.operate.paused import paused
-from runtime.operate.repair_runs import kept_run
+from runtime.operate.repair_runs import KIND
 from runtime.operate.repairs import look_ahead
+from runtime.operate.runs import kept_run, view_of
 from runtime.operate.survey import place_of, place_text, sagas
 from runtime.operate.timers import TimersWanted, timer_place_of, timers
 from runtime.protos import admin_pb2 as pb
@@ -126,7 +127,7 @@ class DeskService(DeskStreams):
         return checked(pb.ListPausesResponse(pauses=[pb.PauseSummary(**one) for one in found]), _SMALLER)
 
     async def GetBatch(self, request: pb.GetBatchRequest, context: Context) -> pb.Batch:  # noqa: N802 - named by admin.proto
-        return checked(run_answer(await kept_run(self.desk.store, request.name)), _SMALLER)
+        return checked(run_answer(view_of(await kept_run(self.desk.store, KIND, request.name))), _SMALLER)
 
     async def _account(self, address: str) -> Account:
         kind, key = parse_address(address)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from runtime.errors import InvalidMessage
-from runtime.operate.run_cancelled import RunEnded
+from runtime.operate.run import RunEnded
 from runtime.operate.runs import cancel, run_view
 from runtime.page.desk import PageDesk
 from runtime.page.forms import FormRefused, FormShape

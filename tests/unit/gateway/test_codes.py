@@ -9,7 +9,7 @@ from runtime.errors import AmendsError
 from runtime.gateway.codes import NotAllowed, code_of, told_to_clients
 from runtime.operate.act_refused import ActRefused
 from runtime.operate.dead_letters import NotAwaited, NotFound, NotParked, StillNeeded
-from runtime.operate.run_cancelled import RunEnded, RunMoved
+from runtime.operate.run import RunEnded, RunMoved
 from runtime.protos.saga_pb2 import RepairSaga
 
 Code = grpc.StatusCode

@@ -8,9 +8,11 @@ import pytest
 
 from runtime.envelope import shard_of
 from runtime.errors import InvalidMessage
-from runtime.operate.repair_runs import KeptRun, begin, carry_on, kept_run
+from runtime.operate.repair_runs import KIND, begin
+from runtime.operate.run import KeptRun
+from runtime.operate.runs import carry_on, kept_run
 from runtime.operate.survey import Wanted
-from runtime.protos.saga_pb2 import RepairSaga, SagaRecord
+from runtime.protos.saga_pb2 import RepairRun, RepairSaga, SagaRecord
 from runtime.saga.behaviour import SagaBehaviour
 from runtime.store.memory import MemoryStore
 from runtime.store.records import ActorRow
@@ -47,16 +49,17 @@ def test_s138_what_fits_later_is_left_alone_and_each_saga_has_its_outcome() -> N
         await fill(node.store, *rows("A", "B", "C", shards=node.limits.shards_per_kind))
         kept = await run_of(node)
         await fill(node.store, *rows("LATER", shards=node.limits.shards_per_kind))
-        kept.run.items[1].revision = 1  # as if it had moved since
+        assert isinstance(kept.record, RepairRun)
+        kept.record.items[1].revision = 1  # as if it had moved since
         kept = await carry_on(node.store, kept, node.ports.clock, wait_s=60.0)
-        assert [(one.handled, one.refusal[:26]) for one in kept.run.items] == [
+        assert [(one.handled, one.refusal[:26]) for one in kept.record.items] == [
             (True, ""),
             (True, "mark-undone refused: it is"),
             (True, ""),
         ]
         assert (await record_of(node, "LATER")).status == (await record_of(node, "B")).status == SagaRecord.STUCK
         assert (await record_of(node, "A")).status == SagaRecord.COMPENSATING
-        assert (await kept_run(node.store, "refunds")).run == kept.run
+        assert (await kept_run(node.store, KIND, "refunds")).record == kept.record
         await node.stop()
 
     in_virtual_time(scenario)
@@ -68,16 +71,16 @@ def test_a_run_that_nobody_handled_is_resumed_and_nothing_is_done_twice() -> Non
         await fill(node.store, *rows("A", "B", shards=node.limits.shards_per_kind))
         kept = await run_of(node)
         for _ in range(2):  # its process was ended, and begun again
-            kept = await carry_on(node.store, await kept_run(node.store, "refunds"), node.ports.clock, wait_s=0.5)
+            kept = await carry_on(node.store, await kept_run(node.store, KIND, "refunds"), node.ports.clock, wait_s=0.5)
             assert kept.left == 2
         await node.start()
         kept = await carry_on(node.store, kept, node.ports.clock, wait_s=60.0)
-        assert [(one.handled, one.refusal) for one in kept.run.items] == [(True, "")] * 2
-        again = await kept_run(node.store, "refunds")
-        for item in again.run.items:
+        assert [(one.handled, one.refusal) for one in kept.record.items] == [(True, "")] * 2
+        again = await kept_run(node.store, KIND, "refunds")
+        for item in again.record.items:
             item.handled = False  # as a process knows them that was ended before it wrote them down
         kept = await carry_on(node.store, again, node.ports.clock, wait_s=60.0)
-        assert [(one.handled, one.refusal) for one in kept.run.items] == [(True, "")] * 2
+        assert [(one.handled, one.refusal) for one in kept.record.items] == [(True, "")] * 2
         for key in ("A", "B"):
             assert len((await record_of(node, key)).repairs) == 1
         await node.stop()

@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from runtime.operate import repair_runs
+from runtime.operate.run import KeptRun, keep
 from runtime.page.run_carrier import RUNS_MAX
 from runtime.protos.saga_pb2 import RepairRun, RepairSaga
 from runtime.store.records import MailRow
@@ -159,7 +160,7 @@ async def test_a_run_of_a_thousand_items_is_shown_in_pages_and_by_outcome(place:
         many = RepairRun.FromString(run.row.state)
         for number in range(999):
             many.items.add(saga=f"order-process/{number}", handled=True, refusal="it moved" if number % 2 else "")
-        await repair_runs.keep(store, repair_runs.KeptRun(run.row, many))
+        await keep(store, KeptRun(run.row, many))
     async with browsing(place) as browser:
         query = httpx.QueryParams(kind=repair_runs.KIND, name="many")
         seen = SeenPage((await browser.get(f"/operations?{query}")).text)
