@@ -4,8 +4,8 @@
                                   counts and digests of both ──▶ StoreCopied, or CopyRefused
 
 No node may run meanwhile. The copy is a cluster of its own, with an identity of its own. It has whatever waits: mail,
-dead letters, timers, processes in the middle, the history by which copies of messages die, definitions, subscriptions,
-and the slices of each kind, which nobody owns.
+dead letters, timers, processes in the middle, the history by which copies of messages die, definitions, what was proven
+of them, subscriptions, and the slices of each kind, which nobody owns.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Any
 
 from runtime.errors import CommitUnknown, StoreError
 from runtime.store.port import Store
+from runtime.store.proofs import ProofPlace, ProofRow
 from runtime.store.records import ActorRow, ClusterView, Expected, HistoryRow, MailRow, ShardRow, Transition, Verdict
 
 __all__ = ["CopyRefused", "StoreCopied", "copy_store"]
@@ -41,6 +42,7 @@ class StoreCopied:
     mail: int
     history: int
     definitions: int
+    proofs: int
     subscriptions: int
 
 
@@ -72,6 +74,7 @@ async def copy_store(source: Store, target: Store, told: Told) -> StoreCopied:
     history = await _copied(_history(source), lambda row: Transition(history=(row,)), target, told, "history")
     definitions = await source.definitions()
     await target.keep_definitions(definitions)
+    proofs = await _copied_proofs(source, target)
     await _copy_cluster(before, target)
     await target.put_lived(await source.lived())
     after = await source.cluster()
@@ -82,13 +85,15 @@ async def copy_store(source: Store, target: Store, told: Told) -> StoreCopied:
         ("mail", mail, _mail(target)),
         ("actors", actors, _actors(target)),
         ("history", history, _history(target)),
+        ("proofs", proofs, _proofs(target)),
     ):
         await _check_same(table, seen, rows)
     there = await target.cluster()
     if (await target.definitions(), there.subscriptions) != (definitions, before.subscriptions):
         raise _differs("the definitions or the subscriptions of both differ")
     await target.mark_half_copied(False)
-    return StoreCopied(actors.count, mail.count, history.count, len(definitions), len(before.subscriptions))
+    counts = (actors.count, mail.count, history.count, len(definitions), proofs.count, len(before.subscriptions))
+    return StoreCopied(*counts)
 
 
 # --- what is there ---
@@ -107,6 +112,7 @@ async def _check_empty(target: Store) -> None:
         "mail": await target.every_mail(limit=1),
         "history": await target.every_handled(limit=1),
         "definitions": await target.definitions(),
+        "proofs": await target.proofs(limit=1),
         "nodes": view.nodes,
         "shards": view.shards,
         "subscriptions": view.subscriptions,
@@ -135,6 +141,13 @@ async def _history(store: Store) -> AsyncIterator[list[HistoryRow]]:
     after = (b"", b"")
     while page := await store.every_handled(limit=_PAGE, after=after):
         after = (page[-1].conversation, page[-1].id)
+        yield page
+
+
+async def _proofs(store: Store) -> AsyncIterator[list[ProofRow]]:
+    after: ProofPlace | None = None
+    while page := await store.proofs(limit=_PAGE, after=after):
+        after = ProofPlace.of(page[-1])
         yield page
 
 
@@ -185,6 +198,14 @@ async def _write(target: Store, batch: Sequence[Transition], table: str) -> None
         verdicts = await target.commit(missing)
     if any(verdict is not Verdict.COMMITTED for verdict in verdicts):
         raise CopyRefused(f"somebody else writes {table} to the target; see to it that nobody does, and begin anew")
+
+
+async def _copied_proofs(source: Store, target: Store) -> _RowsSeen:
+    seen = _RowsSeen()
+    async for page in _proofs(source):
+        await target.keep_proofs(page)
+        seen.add(page)
+    return seen
 
 
 async def _copy_cluster(view: ClusterView, target: Store) -> None:

@@ -11,10 +11,22 @@ from operator import attrgetter
 from typing import Any
 
 from runtime.store.definitions import DefinitionRow
+from runtime.store.proofs import ProofRow
 from runtime.store.records import ActorRow, HistoryRow, MailRow, NodeRow, ShardRow, Subscription
 from runtime.store.summaries import ActorSummary
 
-__all__ = ["ACTORS", "DEFINITIONS", "HISTORY", "MAIL", "NODES", "SHARDS", "SUBSCRIPTIONS", "TABLES", "Columns"]
+__all__ = [
+    "ACTORS",
+    "DEFINITIONS",
+    "HISTORY",
+    "MAIL",
+    "NODES",
+    "PROOFS",
+    "SHARDS",
+    "SUBSCRIPTIONS",
+    "TABLES",
+    "Columns",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +63,8 @@ MAIL = _columns("mail", MailRow)
 HISTORY = _columns("history", HistoryRow)
 SUBSCRIPTIONS = _columns("subscriptions", Subscription)
 DEFINITIONS = _columns("definitions", DefinitionRow)
+PROOFS = _columns("proofs", ProofRow)
 # What later versions added to these two lies in the table `meta`, which older versions pass over.
 NODES = _columns("nodes", NodeRow, without=("lease_s", "clock_off_s", "carries"))
 SHARDS = _columns("shards", ShardRow, without=("died",))
-TABLES = (ACTORS, MAIL, HISTORY, SUBSCRIPTIONS, DEFINITIONS, NODES, SHARDS)
+TABLES = (ACTORS, MAIL, HISTORY, SUBSCRIPTIONS, DEFINITIONS, PROOFS, NODES, SHARDS)

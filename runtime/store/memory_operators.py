@@ -11,6 +11,7 @@ from runtime.ports import Clock
 from runtime.store.conversation_pages import ConversationSize, HandledFilter, HandledPlace
 from runtime.store.memory_members import MemoryMembers
 from runtime.store.parked import ParkedPlace
+from runtime.store.proofs import PROOFS_KEPT_MAX, ProofPlace, ProofRow
 from runtime.store.records import ActorRow, HistoryRow, MailRow
 from runtime.store.summaries import SummaryFilter, SummaryOrder, SummaryPlace, SummaryRow
 from runtime.store.tallies import Tallies, tallies_by_kind
@@ -31,6 +32,7 @@ class MemoryOperators(MemoryMembers):
         self._mail: dict[_Slice, dict[_Slot, MailRow]] = {}
         self._posted: dict[tuple[bytes, bytes], None] = {}  # Mail that clients have posted and that waits.
         self._history: dict[bytes, dict[bytes, HistoryRow]] = {}  # by conversation, then id
+        self._proofs: dict[ProofPlace, ProofRow] = {}
 
     async def handled_in(
         self,
@@ -133,6 +135,21 @@ class MemoryOperators(MemoryMembers):
             if not statuses or summary.status in statuses
         )
         return [(*one, count) for one, count in sorted(counts.items())]
+
+    async def keep_proofs(self, proofs: Sequence[ProofRow]) -> None:
+        for row in proofs:
+            self._proofs.setdefault(ProofPlace.of(row), row)
+        of_each: dict[tuple[str, str, str], list[ProofPlace]] = {}
+        for place in sorted(self._proofs):
+            row = self._proofs[place]
+            of_each.setdefault((row.kind, row.version, row.result), []).append(place)
+        for places in of_each.values():
+            for place in places[:-PROOFS_KEPT_MAX]:
+                del self._proofs[place]
+
+    async def proofs(self, *, limit: int, after: ProofPlace | None = None, version: str = "") -> list[ProofRow]:
+        found = (place for place in sorted(self._proofs) if after is None or place > after)
+        return [self._proofs[place] for place in found if version in ("", place.version)][:limit]
 
     def _all_mail(self) -> Iterator[MailRow]:
         return itertools.chain.from_iterable(rows.values() for rows in self._mail.values())

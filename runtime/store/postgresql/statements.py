@@ -16,7 +16,7 @@ from functools import cache
 from importlib import resources
 from types import MappingProxyType
 
-from runtime.store.columns import ACTORS, DEFINITIONS, HISTORY, MAIL
+from runtime.store.columns import ACTORS, DEFINITIONS, HISTORY, MAIL, PROOFS
 from runtime.store.plan import (
     HANDLED,
     INSERTED_ACTORS,
@@ -122,7 +122,7 @@ def _filled(body: str) -> str:
         "now": _NOW,
         "nodes": NODES,
         "set_actors": ", ".join(f"{name} = wanted.{name}" for name in changed),
-        **{columns.table: str(columns) for columns in (ACTORS, MAIL, HISTORY, DEFINITIONS)},
+        **{columns.table: str(columns) for columns in (ACTORS, MAIL, HISTORY, DEFINITIONS, PROOFS)},
         **{part.name: part.as_rows() for part in PARTS},
     }
     for place, filled in places.items():

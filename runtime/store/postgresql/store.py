@@ -18,9 +18,9 @@ from runtime.store.parked import ParkedPlace
 from runtime.store.plan import Attempts, CommitPlan, encodable
 from runtime.store.postgresql.commit import Fence, write
 from runtime.store.postgresql.connection import SessionLimits
-from runtime.store.postgresql.conversation_pages import PostgresqlConversationPages
 from runtime.store.postgresql.lane import StoreLane
 from runtime.store.postgresql.notes import Notes
+from runtime.store.postgresql.proofs import PostgresqlProofs
 from runtime.store.postgresql.rows import actor_row, history_row, mail_row
 from runtime.store.postgresql.schema import identify, prepare
 from runtime.store.postgresql.settle import settle
@@ -45,7 +45,7 @@ _MEMBERS_WAIT_S = 2.0
 _FORGET_FENCES_S = 7 * 86_400.0  # A fence of a process that died; one that is missed is made anew.
 
 
-class PostgresqlStore(PostgresqlConversationPages):
+class PostgresqlStore(PostgresqlProofs):
     """One database, or one schema of it, shared by the nodes of a cluster; the URL is described in target.py.
 
     With `create=False`, `open` raises StoreUnavailable instead of making the tables. With `view` it only reads, with

@@ -9,6 +9,7 @@ from runtime.envelope import Address
 from runtime.store.conversation_pages import ConversationSize, HandledFilter, HandledPlace
 from runtime.store.definitions import DefinitionRow
 from runtime.store.parked import ParkedPlace
+from runtime.store.proofs import ProofPlace, ProofRow
 from runtime.store.records import ActorRow, Busy, HistoryRow, MailRow
 from runtime.store.roles.turns import TurnStore
 from runtime.store.roles.view import ViewStore
@@ -101,6 +102,17 @@ class OperatorStore(TurnStore, ViewStore, Protocol):
 
     async def definitions(self) -> list[DefinitionRow]:
         """Of every version that was ever told, by kind, instant and version."""
+        ...
+
+    async def keep_proofs(self, proofs: Sequence[ProofRow]) -> None:
+        """Keep these. One that is kept already, by its key, stays as it is.
+
+        Of each (kind, version, result) only the `PROOFS_KEPT_MAX` newest stay, by (made_at_s, id).
+        """
+        ...
+
+    async def proofs(self, *, limit: int, after: ProofPlace | None = None, version: str = "") -> list[ProofRow]:
+        """All of them, or those of one version, by (kind, version, made_at_s, id), from behind the place `after` on."""
         ...
 
     async def version_counts(self, statuses: Sequence[str] = ()) -> list[tuple[str, str, str, int]]:

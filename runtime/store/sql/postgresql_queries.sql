@@ -307,6 +307,28 @@ insert into definitions ({definitions})
 select {definitions} from unnest($1::text[], $2::text[], $3::double precision[], $4::bytea[]) as wanted ({definitions})
 on conflict do nothing;
 
+-- name: keep_proofs
+insert into proofs ({proofs})
+select {proofs}
+from unnest($1::text[], $2::text[], $3::double precision[], $4::bytea[], $5::text[], $6::bytea[])
+  as wanted ({proofs})
+on conflict do nothing;
+
+-- name: drop_old_proofs
+with aged as (
+  select kind, version, made_at_s, id,
+    row_number() over (partition by kind, version, result order by made_at_s desc, id desc) as place
+  from proofs
+)
+delete from proofs using aged
+where aged.place > $1 and (proofs.kind, proofs.version, proofs.made_at_s, proofs.id)
+  = (aged.kind, aged.version, aged.made_at_s, aged.id);
+
+-- name: proofs
+select {proofs} from proofs
+where ($1 = '' or version = $1) and (kind, version, made_at_s, id) > ($2, $3, $4, $5)
+order by kind, version, made_at_s, id limit $6;
+
 -- name: kind_names
 select name, kind from kind_names;
 

@@ -128,6 +128,20 @@ create table definitions (
   primary key (kind, version)
 );
 
+-- What runs of tests have proven of a version, or broken.
+create table proofs (
+  kind      text collate "C" not null,
+  version   text collate "C" not null,
+  made_at_s double precision not null,
+  id        bytea            not null,
+  result    text collate "C" not null,
+  body      bytea            not null,
+  primary key (kind, version, made_at_s, id)
+);
+
+-- What the screen of one saga asks for.
+create index proofs_version on proofs (version);
+
 -- What each name of a kind stands for: the name that the kind had first, by which all other tables know it.
 create table kind_names (
   name text collate "C" not null primary key,

@@ -128,6 +128,22 @@ insert or ignore into definitions ({definitions}) values (?, ?, ?, ?);
 -- name: definitions
 select {definitions} from definitions order by kind, kept_at_s, version;
 
+-- name: keep_proof
+insert or ignore into proofs ({proofs}) values (?, ?, ?, ?, ?, ?);
+
+-- name: drop_old_proofs
+with aged as (
+  select rowid as number,
+    row_number() over (partition by kind, version, result order by made_at_s desc, id desc) as place
+  from proofs
+)
+delete from proofs where rowid in (select number from aged where place > ?);
+
+-- name: proofs
+select {proofs} from proofs
+where (? = '' or version = ?) and (kind, version, made_at_s, id) > (?, ?, ?, ?)
+order by kind, version, made_at_s, id limit ?;
+
 -- name: kind_names
 select name, kind from kind_names;
 

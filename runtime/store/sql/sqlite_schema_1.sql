@@ -112,6 +112,20 @@ create table definitions (
   primary key (kind, version)
 ) strict;
 
+-- What runs of tests have proven of a version, or broken. A rowid table: bodies stay out of the way of the keys.
+create table proofs (
+  kind      text not null,
+  version   text not null,
+  made_at_s real not null,
+  id        blob not null,
+  result    text not null,
+  body      blob not null,
+  primary key (kind, version, made_at_s, id)
+) strict;
+
+-- What the screen of one saga asks for.
+create index proofs_version on proofs (version);
+
 -- What each name of a kind stands for: the name that the kind had first, by which all other tables know it.
 create table kind_names (
   name text not null primary key,

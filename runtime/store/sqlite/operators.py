@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 import apsw
 
 from runtime.envelope import Address
+from runtime.store.columns import PROOFS
 from runtime.store.conversation_pages import ConversationSize, HandledFilter, HandledPlace
 from runtime.store.parked import ParkedPlace
+from runtime.store.proofs import PROOFS_KEPT_MAX, ProofPlace, ProofRow
 from runtime.store.records import ActorRow, HistoryRow, MailRow
 from runtime.store.sqlite.conversation_pages import read_conversation_size, read_handled_in
 from runtime.store.sqlite.members import SqliteMembers
@@ -26,6 +29,7 @@ from runtime.store.timed import TimedFilter, TimedPlace
 __all__ = ["SqliteOperators"]
 
 _FIRST_PARKED = ParkedPlace(b"", "", "", -1)
+_FIRST_PROOF = ProofPlace("", "", -math.inf, b"")
 T = TypeVar("T")
 
 
@@ -110,6 +114,19 @@ class SqliteOperators(SqliteMembers):
                 connection, now_s=now_s, uncounted=uncounted, actors_max=actors_max, mail_max=mail_max
             )
         )
+
+    async def keep_proofs(self, proofs: Sequence[ProofRow]) -> None:
+        def put(connection: apsw.Connection) -> None:
+            connection.executemany(self._sql["keep_proof"], [PROOFS.values(row) for row in proofs])
+            connection.execute(self._sql["drop_old_proofs"], (PROOFS_KEPT_MAX,))
+
+        if proofs:
+            await self._write(put)
+
+    async def proofs(self, *, limit: int, after: ProofPlace | None = None, version: str = "") -> list[ProofRow]:
+        place = after or _FIRST_PROOF
+        parameters = (version, version, place.kind, place.version, place.made_at_s, place.id, limit)
+        return await self._rows(ProofRow, "proofs", parameters)
 
     async def version_counts(self, statuses: Sequence[str] = ()) -> list[tuple[str, str, str, int]]:
         return await self._reader.patiently(lambda connection: count_versions(connection, statuses))

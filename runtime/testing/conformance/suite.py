@@ -18,6 +18,7 @@ from runtime.testing.conformance.kind_names import KindNameConformance
 from runtime.testing.conformance.mail import MailConformance
 from runtime.testing.conformance.membership import MembershipConformance
 from runtime.testing.conformance.operators import OperatorConformance
+from runtime.testing.conformance.proofs import ProofConformance
 from runtime.testing.conformance.purge import PurgeConformance
 from runtime.testing.conformance.races import RaceConformance
 from runtime.testing.conformance.settle import SettleConformance
@@ -44,6 +45,7 @@ class StoreConformance(
     SummaryConformance,
     TallyConformance,
     DefinitionConformance,
+    ProofConformance,
     KindNameConformance,
 ):
     """All tests of the suite."""

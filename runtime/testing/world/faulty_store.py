@@ -240,6 +240,8 @@ class FaultyStore:
 
     tallies = _read(MemoryStore.tallies)
     definitions = _read(MemoryStore.definitions)
+    keep_proofs = _write(MemoryStore.keep_proofs)
+    proofs = _read(MemoryStore.proofs)
 
 
 @dataclass(slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from runtime.store.definitions import DefinitionRow
 from runtime.store.lived import Lived
 from runtime.store.port import Store
+from runtime.store.proofs import ProofRow
 from runtime.store.records import Outcome, ShardRow, Subscription, Transition
 from runtime.store.summaries import ActorSummary
 from runtime.testing.conformance.samples import EMPTY, actor_row, history_row, mail_row, post
@@ -23,6 +24,8 @@ async def fill(store: Store) -> None:
         await store.commit([Transition(history=(history_row(100 + number, f"h{number}", outcome=Outcome.FAULTED),))])
     await store.commit([Transition(history=(history_row(1, "m1", outcome=Outcome.UNDONE),))])  # beside what waits
     await store.keep_definitions([DefinitionRow("process", version, 5.0, b"body") for version in ("1", "2")])
+    made = [("1", 6.0, "clean"), ("1", 7.0, "broken"), *(("2", float(at_s), "clean") for at_s in range(9))]
+    await store.keep_proofs([ProofRow("process", one, at_s, b"id", result, b"{}") for one, at_s, result in made])
     of_billing = [Subscription("Paid", "billing", "id", where_value="x"), Subscription("Sent", "billing", "")]
     await store.subscribe(of_billing, kind="billing")
     await store.subscribe([Subscription("Paid", "sales", "id", starts=True)], kind="sales")
@@ -37,6 +40,7 @@ async def everything(store: Store) -> list[object]:
         await store.every_mail(limit=999),
         await store.every_handled(limit=999),
         await store.definitions(),
+        await store.proofs(limit=999),
         await store.lived(),
         view.subscriptions,
         [(row.kind, row.shard) for row in view.shards],

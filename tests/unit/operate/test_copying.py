@@ -43,7 +43,7 @@ async def test_all_of_a_store_goes_to_another_engine_and_back(tmp_path: Path, ta
         assert await copy_store(between, target, lambda *_: None) == copied
     finally:
         await between.close()
-    assert copied == StoreCopied(actors=ROWS, mail=ROWS, history=ROWS + 1, definitions=2, subscriptions=3)
+    assert copied == StoreCopied(ROWS, ROWS, ROWS + 1, definitions=2, proofs=11, subscriptions=3)
     assert await everything(target) == await everything(source)
     assert told[:2] == [("mail", 5), ("mail", 10)]
     owners = {row.owner for row in (await target.cluster()).shards}
