@@ -10,19 +10,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from runtime.store.records import Transition
+from runtime.store.groups import Unit
 
 __all__ = ["Batch"]
 
 
-class Batch(list[Transition]):
+class Batch(list[Unit]):
     """The transitions of one commit, in order."""
 
-    def __init__(self, transitions: list[Transition], more: Callable[[], list[Transition]]) -> None:
-        super().__init__(transitions)
+    def __init__(self, units: list[Unit], more: Callable[[], list[Unit]]) -> None:
+        super().__init__(units)
         self._more = more
 
-    def top_up(self) -> list[Transition]:
+    def top_up(self) -> list[Unit]:
         """Take in what has come since, and give it. The store calls this at most once, perhaps on its own thread.
 
         It does so when it is about to write, and nothing can keep it from beginning any more.

@@ -34,9 +34,10 @@ from runtime.store.facts import (
     CommitterStopped,
     SettleFailed,
 )
+from runtime.store.groups import TransitionGroup, Unit
 from runtime.store.port import TurningStore, TurnStore
 from runtime.store.recent_commits import RecentCommits
-from runtime.store.records import Transition, Verdict
+from runtime.store.records import Verdict
 
 __all__ = ["Committer", "CommitterStats", "Done"]
 
@@ -45,7 +46,7 @@ _COMMITTED = Verdict.COMMITTED  # Looked up once, since each transition asks for
 Done = Callable[[Verdict | StoreError], None]
 """Told what became of a transition: exactly once, from the event loop, never before `submit` has returned."""
 
-_Job = tuple[Transition, Done]
+_Job = tuple[Unit, Done]
 
 _SETTLE = Backoff(0.05, 2.0, jitter=0.0)  # The pauses between questions to a store that does not answer.
 
@@ -98,13 +99,16 @@ class Committer:
         """How many transitions queue behind the commit under way."""
         return len(self._queue)
 
-    def submit(self, transition: Transition, done: Done) -> None:
-        """Queue a transition. Raises StoreUnavailable after `close`, and Overloaded for a post to a full queue."""
+    def submit(self, unit: Unit, done: Done) -> None:
+        """Queue a transition or a group.
+
+        Raises StoreUnavailable after `close`, and Overloaded for a post to a full queue.
+        """
         if self._closed:
             raise StoreUnavailable("this node is stopping and takes no more work; send it to another node")
-        if len(self._queue) >= self.waiting_max and not _has_run(transition):
+        if len(self._queue) >= self.waiting_max and not _has_run(unit):
             raise Overloaded(f"{len(self._queue)} transitions wait for the store, the most allowed; try again later")
-        self._queue.append((transition, done))
+        self._queue.append((unit, done))
         if self._drain is None:
             self._drain = self._ports.tasks.start(self._drain_queue(), name="committer")
 
@@ -141,7 +145,7 @@ class Committer:
 
     async def _commit(self, jobs: list[_Job]) -> list[_Job]:
         """Commit once and tell everyone; gives those of an unknown outcome that turned out not to be written."""
-        batch = Batch([transition for transition, _ in jobs], lambda: self._join(jobs))
+        batch = Batch([unit for unit, _ in jobs], lambda: self._join(jobs))
         started_s = self._ports.clock.monotonic_s()
         self._ports.failpoint(Failpoint.COMMIT_GATHERED)
         try:
@@ -170,19 +174,19 @@ class Committer:
         self._ports.failpoint(Failpoint.COMMIT_TOLD)
         return []
 
-    def _join(self, jobs: list[_Job]) -> list[Transition]:
+    def _join(self, jobs: list[_Job]) -> list[Unit]:
         """Add to the commit what has come since it was begun. May run on the store's thread.
 
         The queue is the only thing that both threads touch, and taking from its end is atomic.
         """
         new = self._more(jobs)
         jobs += new
-        return [transition for transition, _ in new]
+        return [unit for unit, _ in new]
 
     def _more(self, jobs: Sequence[_Job]) -> list[_Job]:
         """What a batch with these still has room for, taken from the queue in order."""
         room, room_bytes = self._batch_max - len(jobs), self._batch_bytes_max
-        room_bytes -= sum(transition.weight_bytes for transition, _ in jobs)
+        room_bytes -= sum(unit.weight_bytes for unit, _ in jobs)
         new: list[_Job] = []
         queue = self._queue
         while queue and len(new) < room:
@@ -192,7 +196,7 @@ class Committer:
             new.append(queue.popleft())
         return new
 
-    async def _settle(self, jobs: list[_Job], batch: Sequence[Transition]) -> list[_Job]:
+    async def _settle(self, jobs: list[_Job], batch: Sequence[Unit]) -> list[_Job]:
         self._ports.failpoint(Failpoint.COMMIT_UNKNOWN)
         try:
             there = await self._ask(batch)
@@ -208,7 +212,7 @@ class Committer:
                 self._tell(done, Verdict.COMMITTED)
         return missing
 
-    async def _ask(self, batch: Sequence[Transition]) -> list[bool]:
+    async def _ask(self, batch: Sequence[Unit]) -> list[bool]:
         """Ask the store until it answers: anything else could report as failed what has happened."""
         attempt = 0
         while True:
@@ -222,7 +226,7 @@ class Committer:
                 self._ports.report(SettleFailed(str(error) or repr(error), pause_s))
             await self._ports.clock.sleep(pause_s)
 
-    def _keep(self, batch: Sequence[Transition], written: Sequence[bool]) -> None:
+    def _keep(self, batch: Sequence[Unit], written: Sequence[bool]) -> None:
         if self.recent is not None:
             self.recent.add([one for one, is_written in zip(batch, written, strict=True) if is_written])
 
@@ -245,6 +249,8 @@ class Committer:
             self._ports.report(CallbackFailed(repr(error)))
 
 
-def _has_run(transition: Transition) -> bool:
+def _has_run(unit: Unit) -> bool:
     """Whether handlers were called for it. They must not be called again only because much else waits."""
-    return transition.actor is not None or bool(transition.rescheduled)
+    if isinstance(unit, TransitionGroup):
+        return True
+    return unit.actor is not None or bool(unit.rescheduled)

@@ -15,11 +15,15 @@ from dataclasses import replace
 
 from runtime.envelope import Address
 from runtime.ports import Ports
+from runtime.store.groups import Unit, transitions_of
 from runtime.store.memory_operators import MemoryOperators
 from runtime.store.records import ActorRow, HistoryRow, MailRow, Transition, Verdict
 from runtime.store.timer_conversations import live_conversations
 
 __all__ = ["MemoryStore"]
+
+
+_JUDGED = (Verdict.CONFLICT, Verdict.MAIL_MISSING, Verdict.DUPLICATE)  # Of a group, whatever comes first here.
 
 
 class MemoryStore(MemoryOperators):
@@ -46,13 +50,15 @@ class MemoryStore(MemoryOperators):
 
     # --- turns ---
 
-    async def commit(self, batch: Sequence[Transition]) -> list[Verdict]:
+    async def commit(self, batch: Sequence[Unit]) -> list[Verdict]:
         verdicts = []
-        for transition in batch:
-            verdict = self._verdict(transition)
-            if verdict is Verdict.COMMITTED:
-                self._apply(transition)
-            verdicts.append(verdict)
+        for unit in batch:
+            members = transitions_of([unit])  # No two of a group touch the same rows.
+            refused = [verdict for one in members if (verdict := self._verdict(one)) is not Verdict.COMMITTED]
+            if not refused:
+                for transition in members:
+                    self._apply(transition)
+            verdicts.append(min(refused, key=_JUDGED.index) if refused else Verdict.COMMITTED)
         return verdicts
 
     def _verdict(self, transition: Transition) -> Verdict:
@@ -113,8 +119,8 @@ class MemoryStore(MemoryOperators):
         waits = (row.key, row.id) in self._mail.get((row.kind, row.shard), {})
         return waits or self._is_handled(row.conversation, row.id)
 
-    async def settle(self, batch: Sequence[Transition]) -> list[bool]:
-        return [self._is_there(transition) for transition in batch]
+    async def settle(self, batch: Sequence[Unit]) -> list[bool]:
+        return [all(self._is_there(one) for one in transitions_of([unit])) for unit in batch]
 
     def _is_there(self, transition: Transition) -> bool:
         if transition.history:

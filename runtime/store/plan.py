@@ -17,6 +17,7 @@ from operator import itemgetter
 from typing import TypeAlias
 
 from runtime.store.columns import ACTORS, HISTORY, MAIL
+from runtime.store.groups import TransitionGroup, Unit, transitions_of
 from runtime.store.records import ActorRow, MailRow, Transition, Verdict
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "Layout",
     "Slot",
     "encodable",
+    "encodable_transition",
     "spelt_out",
 ]
 
@@ -73,11 +75,12 @@ POSTED = Layout(MAIL.names, _SLOT)
 class CommitPlan:
     """A batch as rows, each list flat; the layouts say what stands where.
 
-    `apart` says that no two transitions touch the same rows. Then all of them at once leave the same rows as one after
-    the other would. Nearly all batches are so, since the next turn of an actor begins after the commit of the last.
+    `apart` says that no two units touch the same rows; members of one group never do. Then all of them at once leave
+    the same rows as one after the other would. Nearly all batches are so, since the next turn of an actor begins after
+    the commit of the last.
     """
 
-    batch: Sequence[Transition]
+    batch: Sequence[Unit]
     apart: bool = True
     checks_duplicates: bool = False
     updated: list[object] = field(default_factory=list)  # UPDATED_ACTORS
@@ -90,14 +93,14 @@ class CommitPlan:
     _touched: _Touched = field(default_factory=lambda: _Touched())
 
     @classmethod
-    def of(cls, batch: Sequence[Transition]) -> CommitPlan:
+    def of(cls, batch: Sequence[Unit]) -> CommitPlan:
         plan = cls(batch)
         plan.add(batch)
         return plan
 
-    def add(self, transitions: Sequence[Transition]) -> None:
-        """Take in transitions of the batch. Those at its end may come later."""
-        for transition in transitions:
+    def add(self, units: Sequence[Unit]) -> None:
+        """Take in units of the batch. Those at its end may come later."""
+        for transition in transitions_of(units):
             self._add(transition, self._touched)
         self.apart = len(self.batch) == 1 or not self._touched.overlaps()
 
@@ -180,10 +183,10 @@ class _Touched:
 
 
 class Attempts:
-    """What to try next, from the whole of a batch to single transitions, in the order of the batch."""
+    """What to try next, from the whole of a batch to single transitions and groups, in the order of the batch."""
 
     def __init__(self, plan: CommitPlan) -> None:
-        self.verdicts: list[Verdict] = []  # One for each transition, once nothing is left to try.
+        self.verdicts: list[Verdict] = []  # One for each unit, once nothing is left to try.
         self._left = [plan]
 
     def next(self) -> CommitPlan | None:
@@ -198,7 +201,7 @@ class Attempts:
     def tell(self, verdict: Verdict) -> None:
         """What came of the last: COMMITTED, or what was not as expected, and then nothing of it was written.
 
-        Of more than one transition, this says only that some of them cannot be written.
+        Of more than one unit, this says only that some of them cannot be written.
         """
         plan = self._left.pop()
         if verdict is not Verdict.COMMITTED and len(plan.batch) > 1:
@@ -211,11 +214,18 @@ class Attempts:
         self._left += (second, first)
 
 
-def encodable(transition: Transition) -> Transition:
-    """The same transition with free text that every engine can keep: what it can't is spelt out, as in `\\udc80`.
+def encodable(unit: Unit) -> Unit:
+    """The same unit with free text that every engine can keep: what it can't is spelt out, as in `\\udc80`.
 
     That are lone surrogates, which UTF-8 cannot express, and NUL, which PostgreSQL keeps in no text.
     """
+    if isinstance(unit, TransitionGroup):
+        return TransitionGroup(tuple(encodable_transition(one) for one in unit.members))
+    return encodable_transition(unit)
+
+
+def encodable_transition(transition: Transition) -> Transition:
+    """As `encodable`, of one transition."""
     return replace(
         transition,
         actor=None if transition.actor is None else _encodable_actor(transition.actor),

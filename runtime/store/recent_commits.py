@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Iterable
 
 from runtime.ports import Clock
+from runtime.store.groups import Unit, transitions_of
 from runtime.store.records import Transition
 
 __all__ = ["RecentCommits"]
@@ -26,9 +27,9 @@ class RecentCommits:
         self._kept: deque[tuple[float, Transition]] = deque()
         self._bytes = 0
 
-    def add(self, transitions: Iterable[Transition]) -> None:
+    def add(self, units: Iterable[Unit]) -> None:
         now_s = self._clock.monotonic_s()
-        for transition in transitions:
+        for transition in transitions_of(units):
             self._kept.append((now_s, transition))
             self._bytes += transition.weight_bytes
         while self._kept and self._is_too_much(now_s):

@@ -161,8 +161,7 @@ class Transition:
     (for a turn that only reschedules, `actor` is None and `address` says whose mail it is).
 
     A parked message has failed, and its sender was told so. No late copy of it may run. So a turn must neither consume
-    nor reschedule parked mail. Only a transition without `actor`, such as an operator's, sets a dead letter free again.
-    """
+    nor reschedule parked mail. Only a transition without `actor`, such as an operator's, sets one free again."""
 
     actor: ActorRow | None = None
     expected: Expected | None = None
@@ -173,6 +172,7 @@ class Transition:
     history: tuple[HistoryRow, ...] = ()
     mail: tuple[MailRow, ...] = ()
     rescheduled: tuple[MailRow, ...] = ()  # New due time, attempts and parked of mail that stays.
+    passed: tuple[Envelope, ...] = ()  # Sent to other members of its group, which have handled them. No rows of mail.
     check_duplicates: bool = False  # Of a post: an id that waits or was handled makes it a DUPLICATE.
 
     def __post_init__(self) -> None:

@@ -13,7 +13,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from runtime.envelope import Address
-from runtime.store.plan import Slot, encodable, spelt_out
+from runtime.store.groups import TransitionGroup, Unit, transitions_of
+from runtime.store.plan import Slot, encodable_transition, spelt_out
 from runtime.store.records import ActorRow, HistoryRow, MailRow, Transition
 
 __all__ = ["Found", "Traces", "Waits", "was_written"]
@@ -30,7 +31,8 @@ class Traces:
     actors: tuple[Address, ...]
 
     @classmethod
-    def of(cls, batch: Sequence[Transition]) -> Traces:
+    def of(cls, units: Sequence[Unit]) -> Traces:
+        batch = transitions_of(units)
         posted = [row for transition in batch if not transition.history for row in transition.mail]
         handled = [(row.conversation, row.id) for transition in batch for row in transition.history]
         handled += [(row.conversation, row.id) for row in posted]
@@ -49,14 +51,20 @@ class Found:
     actors: Mapping[Address, ActorRow]
 
 
-def was_written(transition: Transition, found: Found) -> bool:
+def was_written(unit: Unit, found: Found) -> bool:
+    if isinstance(unit, TransitionGroup):
+        return all(_was_written(one, found) for one in unit.members)
+    return _was_written(unit, found)
+
+
+def _was_written(transition: Transition, found: Found) -> bool:
     if transition.history:
         return all(_is_handled_so(row, found) for row in transition.history)
     if transition.mail:
         return all(_is_known(row, found) for row in transition.mail)
     if transition.actor is not None:
         row = found.actors.get(transition.actor.address)
-        return row is not None and row in (transition.actor, encodable(transition).actor)
+        return row is not None and row in (transition.actor, encodable_transition(transition).actor)
     removed = (*transition.consumed, *transition.given_up)
     if any((*transition.slice, transition.key, id) in found.waiting for id in removed):
         return False

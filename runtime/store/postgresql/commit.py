@@ -17,6 +17,7 @@ from typing import Any
 import asyncpg
 
 from runtime.errors import StoreBusy
+from runtime.store.groups import transitions_of
 from runtime.store.plan import CommitPlan
 from runtime.store.postgresql.statements import PARTS, named_statements, rows_of
 from runtime.store.records import Verdict
@@ -90,15 +91,16 @@ def _unhandled(plan: CommitPlan, mail: Sequence[object], names: tuple[str, ...])
     """Without mail that the plan itself puts into the history, which the statement cannot see there yet."""
     if not (plan.sees_itself and plan.history):
         return mail
-    handled = {(done.conversation, done.id) for transition in plan.batch for done in transition.history}
+    handled = {(done.conversation, done.id) for transition in transitions_of(plan.batch) for done in transition.history}
     conversation, id = names.index("conversation"), names.index("id")
     rows = zip(*[iter(mail)] * len(names), strict=True)
     return [value for row in rows if (row[conversation], row[id]) not in handled for value in row]
 
 
 def _turned(plan: CommitPlan) -> int:
-    return sum(transition.actor is not None for transition in plan.batch)
+    return sum(transition.actor is not None for transition in transitions_of(plan.batch))
 
 
 def _done(plan: CommitPlan) -> int:
-    return sum(len(one.consumed) + len(one.given_up) + len(one.rescheduled) + len(one.history) for one in plan.batch)
+    turns = transitions_of(plan.batch)
+    return sum(len(one.consumed) + len(one.given_up) + len(one.rescheduled) + len(one.history) for one in turns)

@@ -149,6 +149,8 @@ class StoreLane:
             self._put_back(connection, timeline, is_whole=is_whole)
             if repeats(error) or not isinstance(error, FOREIGN):
                 raise
+            if isinstance(error.__cause__, UnicodeEncodeError):  # Text that no server takes: nothing was sent.
+                raise error.__cause__ from error
             if loses(error):
                 text = f"the connection to {self._target.at} broke before it answered ({error or type(error).__name__})"
                 raise CommitUnknown(text) from error

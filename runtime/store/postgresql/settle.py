@@ -14,19 +14,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from runtime.store.groups import Unit
 from runtime.store.plan import Slot
 from runtime.store.postgresql.commit import Fence
 from runtime.store.postgresql.rows import actor_row, history_row
 from runtime.store.postgresql.statements import named_statements
 from runtime.store.postgresql.text import given, kept
-from runtime.store.records import Transition
 from runtime.store.settlement import Found, Traces, Waits, was_written
 
 __all__ = ["settle"]
 
 
-async def settle(connection: Any, batch: Sequence[Transition], fence: Fence) -> list[bool]:
-    """For each transition, whether it was written."""
+async def settle(connection: Any, batch: Sequence[Unit], fence: Fence) -> list[bool]:
+    """For each unit, whether it was written."""
     sql = named_statements()
     fence.generation = await connection.fetchval(sql["outrun"], fence.name, fence.generation + 1)
     fence.stale = False
@@ -42,7 +42,7 @@ async def settle(connection: Any, batch: Sequence[Transition], fence: Fence) -> 
         waiting=await _waiting(connection, traces.waiting),
         actors={row.address: row for row in rows_of_actors},
     )
-    return [was_written(transition, found) for transition in batch]
+    return [was_written(unit, found) for unit in batch]
 
 
 async def _waiting(connection: Any, slots: Sequence[Slot]) -> dict[Slot, Waits]:

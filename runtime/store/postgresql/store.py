@@ -13,6 +13,7 @@ from runtime.envelope import Address
 from runtime.errors import CommitUnknown, StoreError
 from runtime.ports import Ports
 from runtime.store.another_history import AnotherHistory
+from runtime.store.groups import Unit
 from runtime.store.marks import Marks
 from runtime.store.parked import ParkedPlace
 from runtime.store.plan import Attempts, CommitPlan, encodable
@@ -30,7 +31,7 @@ from runtime.store.postgresql.tallies import read_tallies
 from runtime.store.postgresql.target import PostgresqlTarget
 from runtime.store.postgresql.text import given, kept, kept_column
 from runtime.store.postgresql.timeline import Timeline
-from runtime.store.records import ActorRow, HistoryRow, MailRow, Transition, Verdict
+from runtime.store.records import ActorRow, HistoryRow, MailRow, Verdict
 from runtime.store.summaries import SummaryFilter, SummaryOrder, SummaryPlace, SummaryRow
 from runtime.store.tallies import Tallies
 from runtime.store.timed import TimedFilter, TimedPlace
@@ -135,16 +136,16 @@ class PostgresqlStore(PostgresqlProofs):
 
     # --- turns ---
 
-    async def commit(self, batch: Sequence[Transition]) -> list[Verdict]:
+    async def commit(self, batch: Sequence[Unit]) -> list[Verdict]:
         if not batch:
             return []
         try:
             return await self._commit(batch)
         except UnicodeEncodeError:
             # The text of somebody's exception, say, with half a surrogate pair: kept with that spelt out.
-            return await self._commit([encodable(transition) for transition in batch])
+            return await self._commit([encodable(unit) for unit in batch])
 
-    async def _commit(self, batch: Sequence[Transition]) -> list[Verdict]:
+    async def _commit(self, batch: Sequence[Unit]) -> list[Verdict]:
         attempts = Attempts(CommitPlan.of(batch))
         while (plan := attempts.next()) is not None:
             attempts.tell(await self._write_part(plan, is_first=not attempts.verdicts))
@@ -158,7 +159,7 @@ class PostgresqlStore(PostgresqlProofs):
                 raise
             raise CommitUnknown(f"a part of the batch was refused after others were written ({error})") from error
 
-    async def settle(self, batch: Sequence[Transition]) -> list[bool]:
+    async def settle(self, batch: Sequence[Unit]) -> list[bool]:
         await self._commits.drop_all()
         return await self._commits.repeatable(lambda one: settle(one, batch, self._fence))
 

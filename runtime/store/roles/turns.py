@@ -6,14 +6,17 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from runtime.envelope import Address
-from runtime.store.records import ActorRow, HistoryRow, MailRow, Transition, Verdict
+from runtime.store.groups import Unit
+from runtime.store.records import ActorRow, HistoryRow, MailRow, Verdict
 
 __all__ = ["TurnStore"]
 
 
 class TurnStore(Protocol):
-    async def commit(self, batch: Sequence[Transition]) -> list[Verdict]:
+    async def commit(self, batch: Sequence[Unit]) -> list[Verdict]:
         """Write transitions in one transaction, each whole or not at all, in this order; one verdict for each.
+
+        A group is written as one: all of its members or none, and it has one verdict.
 
         A row of mail that waits already, or whose (conversation, id) is in the history, is passed over. So a message
         that was handled, or that a tombstone refuses, never comes back. With `check_duplicates` such a row makes the
@@ -26,13 +29,14 @@ class TurnStore(Protocol):
         """
         ...
 
-    async def settle(self, batch: Sequence[Transition]) -> list[bool]:
+    async def settle(self, batch: Sequence[Unit]) -> list[bool]:
         """After CommitUnknown: on a new connection, which of these are in the store (by history, or mail, they wrote).
 
         A turn is recognised by rows of its history with its own node, revision and instant (one node may have begun the
         same turn twice, and only one of the two can be there); a post by its mail or history. A turn without history
         has only put mail off: it is recognised by its actor's row, as long as no other turn has followed.
-        A transition that was found missing can never be written by that attempt any more.
+        A group is there if all of its members are. What was found missing can never be written by that attempt any
+        more.
         """
         ...
 

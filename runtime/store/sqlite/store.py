@@ -17,9 +17,10 @@ from runtime.envelope import Address
 from runtime.errors import StoreError
 from runtime.ports import Ports
 from runtime.store.batch import Batch
+from runtime.store.groups import Unit
 from runtime.store.marks import Marks
 from runtime.store.plan import CommitPlan, encodable
-from runtime.store.records import ActorRow, HistoryRow, MailRow, Transition, Verdict
+from runtime.store.records import ActorRow, HistoryRow, MailRow, Verdict
 from runtime.store.settlement import Traces, was_written
 from runtime.store.sqlite.commit import look_up, write
 from runtime.store.sqlite.connection import CHECKPOINT_PAGES, log_bytes, translated
@@ -125,7 +126,7 @@ class SqliteStore(SqliteOperators):
 
     # --- turns ---
 
-    async def commit(self, batch: Sequence[Transition]) -> list[Verdict]:
+    async def commit(self, batch: Sequence[Unit]) -> list[Verdict]:
         if not batch:
             return []
         plan = CommitPlan.of(batch)
@@ -139,13 +140,13 @@ class SqliteStore(SqliteOperators):
             return await self._writer.transact(work)
         except UnicodeEncodeError:
             # The text of somebody's exception, say, with half a surrogate pair: kept with that spelt out.
-            spelt_out = CommitPlan.of([encodable(transition) for transition in batch])
+            spelt_out = CommitPlan.of([encodable(unit) for unit in batch])
             return await self._writer.transact(lambda connection: write(connection, spelt_out, self._names))
 
-    async def settle(self, batch: Sequence[Transition]) -> list[bool]:
+    async def settle(self, batch: Sequence[Unit]) -> list[bool]:
         traces = Traces.of(batch)
         found = await self._writer.settle(lambda connection: look_up(connection, traces))
-        return [was_written(transition, found) for transition in batch]
+        return [was_written(unit, found) for unit in batch]
 
     async def load(self, addresses: Sequence[Address]) -> list[ActorRow | None]:
         def read(connection: apsw.Connection) -> list[ActorRow | None]:

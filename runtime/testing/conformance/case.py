@@ -9,8 +9,9 @@ from dataclasses import replace
 
 from runtime.adapters import system_ports
 from runtime.ports import Ports
+from runtime.store.groups import Unit
 from runtime.store.port import Store
-from runtime.store.records import Transition, Verdict
+from runtime.store.records import Verdict
 from runtime.testing.virtual.clock import VirtualClock
 
 __all__ = ["ConformanceBase"]
@@ -41,12 +42,12 @@ class ConformanceBase:
             yield stores
 
     @staticmethod
-    async def commit(store: Store, *batch: Transition) -> None:
+    async def commit(store: Store, *batch: Unit) -> None:
         """Commits transitions that all have to go through."""
         verdicts = await store.commit(batch)
         assert verdicts == [Verdict.COMMITTED] * len(batch)
 
     @staticmethod
-    async def one(store: Store, transition: Transition) -> Verdict:
-        [verdict] = await store.commit([transition])
+    async def one(store: Store, unit: Unit) -> Verdict:
+        [verdict] = await store.commit([unit])
         return verdict

@@ -14,6 +14,7 @@ from runtime.testing.conformance.batches import BatchConformance
 from runtime.testing.conformance.busy import BusyConformance
 from runtime.testing.conformance.conversations import ConversationConformance
 from runtime.testing.conformance.definitions import DefinitionConformance
+from runtime.testing.conformance.groups import GroupConformance
 from runtime.testing.conformance.kind_names import KindNameConformance
 from runtime.testing.conformance.mail import MailConformance
 from runtime.testing.conformance.membership import MembershipConformance
@@ -34,6 +35,7 @@ class StoreConformance(
     TurnConformance,
     MailConformance,
     BatchConformance,
+    GroupConformance,
     RaceConformance,
     SettleConformance,
     SweepConformance,

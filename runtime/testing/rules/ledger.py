@@ -11,32 +11,25 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
 
 from runtime.envelope import Address, Envelope, address_of
 from runtime.observe.conversation import conversation_of
 from runtime.observe.sequence import as_text
 from runtime.saga.definition import Definition
+from runtime.store.groups import TransitionGroup, Unit
 from runtime.store.records import ActorRow, HistoryRow, MailRow, Outcome, Transition, Verdict
 from runtime.store.timer_conversations import live_conversations
 from runtime.testing.rules.delivery_order import DeliveryOrder, SentMail
+from runtime.testing.rules.group_rule import broken_group, sends_of
 from runtime.testing.rules.look_up_rule import is_looked_up
 from runtime.testing.rules.purge_rule import broken_purge
 from runtime.testing.rules.saga_rules import SagaRules
 from runtime.testing.rules.saved_tables import SavedTables
 from runtime.testing.rules.timer_rules import broken_patience, broken_timers
 from runtime.testing.rules.undo_rules import broken_undo, has_taken_back
+from runtime.testing.rules.violation import Violation, name_of
 
 __all__ = ["Ledger", "Violation"]
-
-
-@dataclass(frozen=True, slots=True)
-class Violation:
-    """A broken promise. `conversation` shows how it was broken; it is empty if none does."""
-
-    invariant: str
-    what: str
-    conversation: bytes = b""
 
 
 _TICK_S = 1e-6  # Rounding may be off by this.
@@ -65,7 +58,6 @@ class Ledger:
         self._taken_back: dict[bytes, bytes] = {}  # The undo that ran for each do, by ids.
         self._committed: dict[tuple[Address | None, int], list[Transition]] = {}
         self._denied: list[Transition] = []
-
         self.knows_sagas(sagas)
 
     def knows_sagas(self, sagas: Iterable[Definition]) -> None:
@@ -74,19 +66,35 @@ class Ledger:
 
     # --- at each commit ---
 
-    def wrote(self, batch: Sequence[Transition], verdicts: Sequence[Verdict]) -> None:
+    def wrote(self, batch: Sequence[Unit], verdicts: Sequence[Verdict]) -> None:
         self.commits += 1
-        for transition, verdict in zip(batch, verdicts, strict=True):
+        for unit, verdict in zip(batch, verdicts, strict=True):
             self.seen[verdict.name] += 1
-            if verdict is Verdict.COMMITTED:
-                self._wrote(transition)
+            if verdict is not Verdict.COMMITTED:
+                continue
+            if isinstance(unit, TransitionGroup):
+                self._wrote_group(unit)
+            else:
+                self._wrote(unit)
+
+    def _wrote_group(self, group: TransitionGroup) -> None:
+        """Messages that went from one member to another were never mail: the group itself says what was sent."""
+        self.seen["GROUP"] += 1
+        for what, conversation in broken_group(group):
+            self._broken("I17", what, conversation)
+        for row in sends_of(group):
+            if row.id not in self._sent:
+                self._sent[row.id] = SentMail.of(row, len(self._sent), self.true_s)
+        passed = frozenset(one.id for member in group.members for one in member.passed)
+        for transition in group.members:
+            self._wrote(transition, passed)
 
     def was_told_of(self, transition: Transition) -> None:
         """Somebody was told that this is committed. So it has to be, or a post with the same ids."""
         # A post may have been sent before with the same id. Then its message is there, or was.
         posted = transition.history or all(self._knows(row) for row in transition.mail)
         if not posted or (transition.history and not any(one == transition for one in self._like(transition))):
-            self._broken("I11", f"{_named(transition)} was said to be committed, and is not", b"")
+            self._broken("I11", f"{name_of(transition)} was said to be committed, and is not", b"")
 
     def was_denied(self, transition: Transition) -> None:
         """Somebody was told that this is not committed. So it must not be, now or ever.
@@ -96,7 +104,7 @@ class Ledger:
         """
         self._denied.append(transition)
         if any(one is transition for one in self._like(transition)) and not self._is_followed(transition):
-            self._broken("I11", f"{_named(transition)} was said not to be committed, and is", b"")
+            self._broken("I11", f"{name_of(transition)} was said not to be committed, and is", b"")
 
     def _is_followed(self, transition: Transition) -> bool:
         """Says whether it left only an actor's row, and a later turn has replaced that."""
@@ -111,12 +119,12 @@ class Ledger:
     def _knows(self, row: MailRow) -> bool:
         return row.id in self.waiting or row.id in self.history.get(row.conversation, {})
 
-    def _wrote(self, transition: Transition) -> None:
+    def _wrote(self, transition: Transition, passed: AbstractSet[bytes] = frozenset()) -> None:
         self._like(transition).append(transition)
         if any(one is transition for one in self._denied):
-            self._broken("I11", f"{_named(transition)} was said not to be committed, and came to be", b"")
+            self._broken("I11", f"{name_of(transition)} was said not to be committed, and came to be", b"")
         if transition.actor is not None:
-            self._check_chain(transition, transition.actor)
+            self._check_chain(transition, transition.actor, passed)
         for row in transition.history:
             self._check_handled(row, transition)
         sent_again = {mail.id for mail in transition.mail}
@@ -134,13 +142,13 @@ class Ledger:
         for mail in transition.mail:
             self._take_in(mail)
 
-    def _check_chain(self, transition: Transition, actor: ActorRow) -> None:
+    def _check_chain(self, transition: Transition, actor: ActorRow, passed: AbstractSet[bytes]) -> None:
         before, expected = self.actors.get(actor.address), transition.expected
         found = (0, b"") if before is None else (before.revision, before.last_id)
         if expected is None or found != (expected.revision, expected.last_id) or actor.revision != found[0] + 1:
             text = f"{address_of(*actor.address)} went from revision {found[0]} to {actor.revision} out of turn"
             self._broken("I8", text, actor.conversation)
-        for what in broken_timers(before, transition):
+        for what in broken_timers(before, transition, passed):
             self._broken("I10", what, actor.conversation)
         waiting = ((mail, self._sent[mail.id].at_s) for mail in self.waiting.values())
         for what in broken_patience(before, transition, waiting, self.clocks_wrong_s + _TICK_S):
@@ -290,9 +298,3 @@ class Ledger:
     def _broken(self, invariant: str, what: str, conversation: bytes) -> None:
         self.violations.append(Violation(invariant, what, conversation))
         self.broke()
-
-
-def _named(transition: Transition) -> str:
-    if transition.actor is not None:
-        return f"revision {transition.actor.revision} of {address_of(*transition.actor.address)}"
-    return f"a post for {address_of(*transition.address or ('', 'nobody'))}"

@@ -8,6 +8,7 @@ The rule makes the ids of timers from the row in the ledger. It does not believe
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from collections.abc import Set as AbstractSet
 
 from google.protobuf.message import DecodeError
 
@@ -19,13 +20,15 @@ from runtime.store.timer_conversations import live_conversations
 __all__ = ["broken_patience", "broken_timers"]
 
 
-def broken_timers(before: ActorRow | None, transition: Transition) -> Iterator[str]:
-    """What is wrong with the timers of one committed turn, each as a text."""
+def broken_timers(
+    before: ActorRow | None, transition: Transition, passed: AbstractSet[bytes] = frozenset()
+) -> Iterator[str]:
+    """What is wrong with the timers of one committed turn, each as a text. `passed`: messages that were never mail."""
     after = transition.actor
     if after is None:
         return
     where = address_of(*after.address)
-    fired = [row for row in transition.history if _is_timer(row, transition)]
+    fired = [row for row in transition.history if row.id not in passed and _is_timer(row, transition)]
     found_before = (b"", None) if before is None else (before.timers, before.due_at_s)
     if not fired and found_before == (after.timers, after.due_at_s):
         return

@@ -13,7 +13,8 @@ from functools import partial
 
 from runtime.errors import StoreError
 from runtime.store.committer import Committer, Done
-from runtime.store.records import Transition, Verdict
+from runtime.store.groups import Unit, transitions_of
+from runtime.store.records import Verdict
 from runtime.testing.rules.ledger import Ledger
 
 __all__ = ["CommitWitness"]
@@ -27,12 +28,14 @@ class CommitWitness:
         self._ledger = ledger
         committer.submit = self.submit  # type: ignore[method-assign]  # this object alone, for one run
 
-    def submit(self, transition: Transition, done: Done) -> None:
-        self._submit(transition, partial(self._told, transition, done))
+    def submit(self, unit: Unit, done: Done) -> None:
+        self._submit(unit, partial(self._told, unit, done))
 
-    def _told(self, transition: Transition, done: Done, outcome: Verdict | StoreError) -> None:
+    def _told(self, unit: Unit, done: Done, outcome: Verdict | StoreError) -> None:
         if outcome is Verdict.COMMITTED:
-            self._ledger.was_told_of(transition)
+            for transition in transitions_of([unit]):
+                self._ledger.was_told_of(transition)
         elif isinstance(outcome, StoreError) or outcome is not Verdict.DUPLICATE:
-            self._ledger.was_denied(transition)
+            for transition in transitions_of([unit]):
+                self._ledger.was_denied(transition)
         done(outcome)

@@ -13,8 +13,9 @@ from typing import Any, TypeVar
 from runtime.durable.kind import Limits
 from runtime.ports import Ports
 from runtime.store.another_history import AnotherHistory
+from runtime.store.groups import Unit
 from runtime.store.memory import MemoryStore
-from runtime.store.records import ClusterView, Transition, Verdict
+from runtime.store.records import ClusterView, Verdict
 from runtime.testing.rules.ledger import Ledger
 from runtime.testing.rules.purge_rule import old_before_s
 from runtime.testing.rules.saved_tables import SavedTables
@@ -45,7 +46,7 @@ class Database:
         self._locked_until_s = 0.0
         self._wrote = wrote  # It hears of each commit: by whom, how many, the verdicts.
 
-    def commit(self, who: str, batch: Sequence[Transition]) -> list[Verdict]:
+    def commit(self, who: str, batch: Sequence[Unit]) -> list[Verdict]:
         verdicts = self.act(self.rows.commit(batch))
         self._wrote(who, len(batch), " ".join(verdicts))
         self.ledger.true_s = self._loop.time() + EPOCH_S

@@ -19,8 +19,9 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 from runtime.errors import CommitUnknown, StoreUnavailable
 from runtime.store.another_history import AnotherHistory
 from runtime.store.batch import Batch
+from runtime.store.groups import Unit
 from runtime.store.memory import MemoryStore
-from runtime.store.records import Busy, Transition, Verdict
+from runtime.store.records import Busy, Verdict
 from runtime.testing.virtual.clock import wake_sleeper
 from runtime.testing.virtual.dice import Dice
 from runtime.testing.virtual.loop import SimLoop
@@ -85,7 +86,7 @@ class FaultyStore:
         self._die = die
         self._broken = broken
         self._late: list[_Late] = []
-        self._unsettled: list[Transition] = []  # Their outcome is unknown, and nobody has asked yet.
+        self._unsettled: list[Unit] = []  # Their outcome is unknown, and nobody has asked yet.
 
     @property
     def cluster_id(self) -> str:
@@ -124,7 +125,7 @@ class FaultyStore:
 
     # --- turns ---
 
-    async def commit(self, batch: Sequence[Transition]) -> list[Verdict]:
+    async def commit(self, batch: Sequence[Unit]) -> list[Verdict]:
         if any(one is other for one in batch for other in self._unsettled):
             self._broken("a transition of unknown outcome was committed anew before it was settled")
         try:
@@ -133,7 +134,7 @@ class FaultyStore:
             self._unsettled.extend(batch)
             raise
 
-    async def _commit(self, batch: Sequence[Transition]) -> list[Verdict]:
+    async def _commit(self, batch: Sequence[Unit]) -> list[Verdict]:
         faults, dice, failovers = self._faults, self._dice, self._database.failovers
         await self.way.leave()
         await self.way.win_lock()
@@ -163,7 +164,7 @@ class FaultyStore:
             raise CommitUnknown("the connection broke after the commit")
         return verdicts
 
-    async def settle(self, batch: Sequence[Transition]) -> list[bool]:
+    async def settle(self, batch: Sequence[Unit]) -> list[bool]:
         if self._dice.chance(self._faults.settle_fails):
             self._happened("settle fails")
             await self.way.travel()
@@ -248,6 +249,6 @@ class FaultyStore:
 class _Late:
     """A commit that is still under way after its sender has given up on it."""
 
-    batch: Sequence[Transition]
+    batch: Sequence[Unit]
     failovers: int  # The number of failovers when it was sent.
     is_decided: bool = False

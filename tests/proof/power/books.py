@@ -16,8 +16,9 @@ from typing import TypeVar
 from runtime.envelope import address_of
 from runtime.ports import Ports
 from runtime.saga.definition import Definition
+from runtime.store.groups import Unit
 from runtime.store.memory import MemoryStore
-from runtime.store.records import ActorRow, HistoryRow, MailRow, Transition, Verdict
+from runtime.store.records import ActorRow, HistoryRow, MailRow, Verdict
 from runtime.testing.rules.ledger import Ledger, Violation
 
 __all__ = ["Books", "RowsFound"]
@@ -48,7 +49,7 @@ class Books:
         self.kept_unanswered = 0  # Batches that were under way at the power cut, and are there.
         self.dropped_unanswered = 0
         self._model = MemoryStore(ports)
-        self._under_way: Sequence[Transition] = ()
+        self._under_way: Sequence[Unit] = ()
         self._cluster_id = ""
 
     @property
@@ -64,11 +65,11 @@ class Books:
             self.lost.append(Violation("lost", f"the store was {self._cluster_id}, and is now {cluster_id}"))
         self._cluster_id = cluster_id
 
-    def begins(self, batch: Sequence[Transition]) -> None:
+    def begins(self, batch: Sequence[Unit]) -> None:
         """A commit begins; the batch may still grow."""
         self._under_way = batch
 
-    async def answered_with(self, batch: Sequence[Transition], verdicts: Sequence[Verdict]) -> None:
+    async def answered_with(self, batch: Sequence[Unit], verdicts: Sequence[Verdict]) -> None:
         expected = await self._write(batch)
         if list(verdicts) != expected:
             text = f"a commit was answered {' '.join(verdicts)}, which should be {' '.join(expected)}"
@@ -78,14 +79,14 @@ class Books:
         """The commit under way ended with an error which says that nothing was written."""
         self._under_way = ()
 
-    async def settled(self, batch: Sequence[Transition], there: Sequence[bool]) -> None:
+    async def settled(self, batch: Sequence[Unit], there: Sequence[bool]) -> None:
         """The store has said for good what became of a commit of unknown outcome."""
         written = [transition for transition, is_there in zip(batch, there, strict=True) if is_there]
         verdicts = await self._write(written)
         if any(verdict not in _MEANS_WRITTEN for verdict in verdicts):
             self.wrong.append(Violation("settle", f"said to be there is what cannot be: {' '.join(verdicts)}"))
 
-    async def _write(self, batch: Sequence[Transition]) -> list[Verdict]:
+    async def _write(self, batch: Sequence[Unit]) -> list[Verdict]:
         self._under_way = ()
         verdicts = await self._model.commit(batch)
         self.ledger.wrote(batch, verdicts)

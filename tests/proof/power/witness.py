@@ -7,7 +7,8 @@ from pathlib import Path
 
 from runtime.errors import CommitUnknown, StoreError
 from runtime.ports import Ports
-from runtime.store.records import Transition, Verdict
+from runtime.store.groups import Unit
+from runtime.store.records import Verdict
 from runtime.store.sqlite import SqliteStore
 from tests.proof.power.books import Books
 
@@ -25,7 +26,7 @@ class WitnessedStore(SqliteStore):
         await super().open()
         self._books.opened(self.cluster_id)
 
-    async def commit(self, batch: Sequence[Transition]) -> list[Verdict]:
+    async def commit(self, batch: Sequence[Unit]) -> list[Verdict]:
         self._books.begins(batch)
         try:
             verdicts = await super().commit(batch)
@@ -37,7 +38,7 @@ class WitnessedStore(SqliteStore):
         await self._books.answered_with(batch, verdicts)
         return verdicts
 
-    async def settle(self, batch: Sequence[Transition]) -> list[bool]:
+    async def settle(self, batch: Sequence[Unit]) -> list[bool]:
         there = await super().settle(batch)
         await self._books.settled(batch, there)
         return there

@@ -21,8 +21,9 @@ from runtime.saga.behaviour import SagaBehaviour
 from runtime.saga.on import on
 from runtime.saga.saga import Saga
 from runtime.saga.step import Step
+from runtime.store.groups import Unit, transitions_of
 from runtime.store.memory import MemoryStore
-from runtime.store.records import Transition, Verdict
+from runtime.store.records import Verdict
 from tests.unit.durable.local import LocalNode, in_virtual_time
 from tests.unit.saga.shop import ShopProcess
 
@@ -36,8 +37,8 @@ class HeldStore(MemoryStore):
         self.held = asyncio.Event()
         self.let_go = asyncio.Event()
 
-    async def commit(self, batch: Sequence[Transition]) -> list[Verdict]:
-        if any(one.actor is not None and one.actor.kind == self.holds for one in batch):
+    async def commit(self, batch: Sequence[Unit]) -> list[Verdict]:
+        if any(one.actor is not None and one.actor.kind == self.holds for one in transitions_of(batch)):
             self.held.set()
             await self.let_go.wait()
         return await super().commit(batch)

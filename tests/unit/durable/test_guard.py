@@ -14,6 +14,7 @@ from runtime.durable.turn import guard
 from runtime.envelope import Envelope
 from runtime.errors import StoreBusy
 from runtime.protos import durable_pb2
+from runtime.store.groups import Unit, transitions_of
 from runtime.store.memory import MemoryStore
 from runtime.store.records import HistoryRow, MailRow, Outcome, Transition, Verdict
 from tests.unit.durable.ledger import LedgerBench, bill, refund
@@ -226,8 +227,8 @@ class BusyOnce(MemoryStore):
 
     refused = 0
 
-    async def commit(self, batch: Sequence[Transition]) -> list[Verdict]:
-        if not self.refused and any(transition.consumed for transition in batch):
+    async def commit(self, batch: Sequence[Unit]) -> list[Verdict]:
+        if not self.refused and any(transition.consumed for transition in transitions_of(batch)):
             self.refused += 1
             raise StoreBusy("another process holds the file too long")
         return await super().commit(batch)

@@ -12,8 +12,9 @@ from google.protobuf.message import Message
 from runtime.durable.behaviour import Decision, Delivery
 from runtime.durable.kind import Limits
 from runtime.envelope import Address
+from runtime.store.groups import Unit, transitions_of
 from runtime.store.memory import MemoryStore
-from runtime.store.records import ActorRow, Transition, Verdict
+from runtime.store.records import ActorRow, Verdict
 from tests.unit.durable.local import LocalNode, in_virtual_time
 from tests.unit.durable.till import Post, Till
 
@@ -26,8 +27,8 @@ class GatedStore(MemoryStore):
     gate: asyncio.Event | None = None
     load_gate: asyncio.Event | None = None
 
-    async def commit(self, batch: Sequence[Transition]) -> list[Verdict]:
-        if self.gate is not None and any(one.rescheduled or one.consumed for one in batch):
+    async def commit(self, batch: Sequence[Unit]) -> list[Verdict]:
+        if self.gate is not None and any(one.rescheduled or one.consumed for one in transitions_of(batch)):
             await self.gate.wait()
         return await super().commit(batch)
 

@@ -12,8 +12,9 @@ from runtime.durable.region.kind_actor import PauseKind, ResumeKind
 from runtime.durable.residence.intake import BacklogWanted
 from runtime.envelope import Address
 from runtime.errors import StoreUnavailable
+from runtime.store.groups import Unit
 from runtime.store.memory import MemoryStore
-from runtime.store.records import MailRow, Transition, Verdict
+from runtime.store.records import MailRow, Verdict
 from tests.unit.durable.local import LocalNode, in_virtual_time
 from tests.unit.durable.till import Post, Till
 
@@ -28,7 +29,7 @@ class Unsteady(MemoryStore):
     commits_fail = 0
     reads_fail = 0
 
-    async def commit(self, batch: Sequence[Transition]) -> list[Verdict]:
+    async def commit(self, batch: Sequence[Unit]) -> list[Verdict]:
         if self.commits_fail:
             self.commits_fail -= 1
             raise StoreUnavailable("no commit today")

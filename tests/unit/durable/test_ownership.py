@@ -9,8 +9,9 @@ from runtime.durable.kind import Limits
 from runtime.envelope import Address
 from runtime.errors import StoreUnavailable
 from runtime.protos import mesh_pb2
+from runtime.store.groups import Unit
 from runtime.store.memory import MemoryStore
-from runtime.store.records import ActorRow, MailRow, Transition, Verdict
+from runtime.store.records import ActorRow, MailRow, Verdict
 from tests.unit.durable.local import LocalNode, in_virtual_time
 from tests.unit.durable.till import Post, Till
 
@@ -21,7 +22,7 @@ class SlowReads(MemoryStore):
     gate: asyncio.Event | None = None
     commits_fail = 0
 
-    async def commit(self, batch: Sequence[Transition]) -> list[Verdict]:
+    async def commit(self, batch: Sequence[Unit]) -> list[Verdict]:
         if self.commits_fail:
             self.commits_fail -= 1
             raise StoreUnavailable("no commit today")

@@ -14,6 +14,7 @@ from runtime.durable.traces.tracing import Hop, Tracing, TurnSpan
 from runtime.durable.turn.unhandled import HandlerFailed
 from runtime.errors import StoreUnavailable
 from runtime.protos.durable_pb2 import Timers
+from runtime.store.groups import Unit, transitions_of
 from runtime.store.memory import MemoryStore
 from runtime.store.records import Transition, Verdict
 from runtime.testing.virtual.clock import VirtualClock
@@ -52,8 +53,8 @@ class LosesOnce(MemoryStore):
 
     fails = 1
 
-    async def commit(self, batch: Sequence[Transition]) -> list[Verdict]:
-        if self.fails and any(one.actor is not None for one in batch):
+    async def commit(self, batch: Sequence[Unit]) -> list[Verdict]:
+        if self.fails and any(one.actor is not None for one in transitions_of(batch)):
             self.fails -= 1
             raise StoreUnavailable("cut off")
         return await super().commit(batch)

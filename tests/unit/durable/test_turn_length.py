@@ -15,6 +15,7 @@ from runtime.durable.kind import Limits, MessageParked
 from runtime.durable.turn.draft import Draft
 from runtime.durable.turn.lost import lost_runs_max
 from runtime.errors import Overloaded, StoreUnavailable
+from runtime.store.groups import Unit, transitions_of
 from runtime.store.memory import MemoryStore
 from runtime.store.records import Outcome, Transition, Verdict
 from runtime.testing.virtual.clock import VirtualLoop
@@ -70,8 +71,8 @@ class Failing(MemoryStore):
     is_down = False
     longest = 1000  # messages of one transition
 
-    async def commit(self, batch: Sequence[Transition]) -> list[Verdict]:
-        if self.is_down or any(len(one.history) > self.longest for one in batch):
+    async def commit(self, batch: Sequence[Unit]) -> list[Verdict]:
+        if self.is_down or any(len(one.history) > self.longest for one in transitions_of(batch)):
             raise StoreUnavailable("the disk is full")
         return await super().commit(batch)
 

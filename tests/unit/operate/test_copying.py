@@ -12,11 +12,12 @@ from runtime.errors import CommitUnknown, StoreCorrupt
 from runtime.operate import copying
 from runtime.operate.copying import CopyRefused, StoreCopied, copy_store
 from runtime.store.definitions import DefinitionRow
+from runtime.store.groups import Unit
 from runtime.store.memory import MemoryStore
 from runtime.store.port import Store
 from runtime.store.postgresql.store import PostgresqlStore
 from runtime.store.postgresql.target import PostgresqlTarget
-from runtime.store.records import Subscription, Transition, Verdict
+from runtime.store.records import Subscription, Verdict
 from runtime.store.sqlite import SqliteStore
 from runtime.testing.conformance.samples import SHARD, mail_row, node_row, post
 from runtime.testing.processes.postgresql.server import PostgresServer
@@ -146,7 +147,7 @@ async def test_a_commit_of_unknown_outcome_is_asked_for_and_written_once(
     await fill(source)
     commit, calls = target.commit, [0]
 
-    async def sometimes(batch: Sequence[Transition]) -> list[Verdict]:
+    async def sometimes(batch: Sequence[Unit]) -> list[Verdict]:
         calls[0] += 1
         if calls[0] % 2 == 0:
             return await commit(batch)

@@ -12,6 +12,7 @@ from runtime.adapters import system_ports
 from runtime.errors import CommitUnknown, InvalidMessage, StoreUnavailable
 from runtime.observe.conversation import MessageStatus, read_conversation
 from runtime.operate.dead_letters import Act, NotFound, NotParked, carry_out, dead_letters, discard, find, replay
+from runtime.store.groups import Unit
 from runtime.store.memory import MemoryStore
 from runtime.store.port import Store
 from runtime.store.records import Outcome, Transition, Verdict
@@ -135,7 +136,7 @@ class Doubtful(MemoryStore):
 
     applies = True
 
-    async def commit(self, batch: Sequence[Transition]) -> list[Verdict]:
+    async def commit(self, batch: Sequence[Unit]) -> list[Verdict]:
         if self.applies:
             await super().commit(batch)
         raise CommitUnknown("the connection broke at COMMIT")

@@ -9,8 +9,9 @@ from runtime.adapters import system_ports
 from runtime.errors import CommitUnknown, StoreError
 from runtime.ports import Ports
 from runtime.store.batch import Batch
+from runtime.store.groups import Unit
 from runtime.store.memory import MemoryStore
-from runtime.store.records import Transition, Verdict
+from runtime.store.records import Verdict
 
 __all__ = ["LOST_AFTER", "LOST_BEFORE", "ScriptedStore"]
 
@@ -29,7 +30,7 @@ class ScriptedStore(MemoryStore):
         self.gate: asyncio.Event | None = None  # commits wait for it
         self.tops_up = False  # behind the gate, take what has come meanwhile
 
-    async def commit(self, batch: Sequence[Transition]) -> list[Verdict]:
+    async def commit(self, batch: Sequence[Unit]) -> list[Verdict]:
         self.batches.append(len(batch))
         if self.gate is not None:
             await self.gate.wait()
@@ -43,7 +44,7 @@ class ScriptedStore(MemoryStore):
             await super().commit(batch)
         raise error
 
-    async def settle(self, batch: Sequence[Transition]) -> list[bool]:
+    async def settle(self, batch: Sequence[Unit]) -> list[bool]:
         error = self.answers.pop(0) if self.answers else None
         if error is not None:
             raise error

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from runtime.store.plan import INSERTED_ACTORS, POSTED, REMOVED, Attempts, CommitPlan, encodable
+from runtime.store.plan import INSERTED_ACTORS, POSTED, REMOVED, Attempts, CommitPlan, encodable_transition
 from runtime.store.records import Transition, Verdict
 from runtime.store.settlement import Found, Traces, was_written
 from runtime.store.summaries import ActorSummary
@@ -92,7 +92,7 @@ def test_text_that_some_engine_cannot_keep_is_spelt_out() -> None:
         mail=(parked,),
         rescheduled=(parked,),
     )
-    kept = encodable(transition)
+    kept = encodable_transition(transition)
     assert kept.actor is not None
     assert kept.actor.summary == replace(told, error="no \\x00 here")
     assert [row.error for row in kept.history] == ["a \\x00 b"]
@@ -104,7 +104,7 @@ def test_what_was_written_with_its_text_spelt_out_is_found_again() -> None:
     parked = Transition(address=("billing", "a"), shard=SHARD, rescheduled=(mail_row(1, parked="\udc80"),))
     row = replace(actor_row(), summary=ActorSummary("stuck", "bill", "1", 0.0, 0.0, "\0"))
     told = Transition(actor=row, expected=EMPTY)
-    [kept], kept_row = encodable(parked).rescheduled, encodable(told).actor
+    [kept], kept_row = encodable_transition(parked).rescheduled, encodable_transition(told).actor
     assert kept_row is not None
     found = Found({}, {("billing", SHARD, "a", kept.id): (kept.due_at_s, kept.attempts, kept.parked)}, {})
     assert was_written(parked, found)

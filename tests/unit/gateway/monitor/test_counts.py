@@ -13,6 +13,7 @@ from runtime.config import Settings
 from runtime.errors import CommitUnknown
 from runtime.host import Node
 from runtime.saga.view import Phase
+from runtime.store.groups import Unit
 from runtime.store.records import Expected, NodeRow, Transition, Verdict
 from tests.unit.gateway.monitor.test_on_node import CutOffStore, WatchedNode, watched
 from tests.unit.operate.rows import SAGA, fill, mail, saga
@@ -42,7 +43,7 @@ class ForgetfulStore(CutOffStore):
 
     loses_next = False
 
-    async def commit(self, batch: Sequence[Transition]) -> list[Verdict]:
+    async def commit(self, batch: Sequence[Unit]) -> list[Verdict]:
         verdicts = await super().commit(batch)
         if self.loses_next:
             self.loses_next = False

@@ -56,7 +56,7 @@ def told(ledger: Ledger, transition: Transition, says: Verdict | StoreError) -> 
     """What the ledger makes of somebody being told this."""
     committer = Committer(MemoryStore(system_ports()), system_ports())
     heard: list[Verdict | StoreError] = []
-    committer.submit = _Liar(says).submit  # type: ignore[method-assign]  # stands for one that is wrong
+    committer.submit = _Liar(says).submit  # type: ignore[method-assign, assignment]  # stands for one that is wrong
     CommitWitness(committer, ledger)
     committer.submit(transition, heard.append)
     assert heard == [says], "who submitted was not told"

@@ -1,0 +1,93 @@
+"""Conformance: the members of a group are written together or not at all, in one verdict."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from runtime.store.groups import TransitionGroup, Unit
+from runtime.store.port import Store
+from runtime.store.records import Transition, Verdict
+from runtime.testing.conformance.case import ConformanceBase
+from runtime.testing.conformance.samples import SHARD, history_row, id_of, mail_row, post, turn
+
+__all__ = ["GroupConformance"]
+
+
+def led_to(number: int, key: str) -> Transition:
+    """The turn of another actor over a message that was never mail."""
+    return replace(turn(number, key), consumed=())
+
+
+async def keys_there(store: Store, *keys: str) -> list[str]:
+    rows = await store.load([("billing", key) for key in keys])
+    return [row.key for row in rows if row is not None]
+
+
+class GroupConformance(ConformanceBase):
+    async def test_a_group_is_written_whole_and_its_messages_are_in_the_history_alone(self) -> None:
+        async with self.store() as store:
+            await self.commit(store, post(mail_row(1)))
+            await self.commit(store, TransitionGroup((turn(1), led_to(2, "b"), led_to(3, "c"))))
+            assert await keys_there(store, "a", "b", "c") == ["a", "b", "c"]
+            assert [row.id for row in await store.conversation(id_of(0))] == [id_of(1), id_of(2), id_of(3)]
+            assert await store.mail_of_conversation(id_of(0)) == []
+
+    async def test_of_a_group_nothing_is_written_if_one_member_is_not_as_expected(self) -> None:
+        async with self.store() as store:
+            first = turn(8, "c")
+            await self.commit(store, post(mail_row(1)), post(mail_row(8, "c")), first)
+            group = TransitionGroup((turn(1), led_to(2, "b"), led_to(3, "c")))
+            assert await self.one(store, group) is Verdict.CONFLICT
+            assert await keys_there(store, "a", "b") == []
+            assert [row.id for row in await store.mail_of_conversation(id_of(0))] == [id_of(1)]
+
+    async def test_of_a_group_nothing_is_written_if_a_tombstone_refuses_one_of_its_messages(self) -> None:
+        async with self.store() as store:
+            refused = replace(turn(8, "z"), history=(history_row(8, "z"), history_row(2, "b")))
+            await self.commit(store, post(mail_row(1)), post(mail_row(8, "z")), refused)
+            assert await self.one(store, TransitionGroup((turn(1), led_to(2, "b")))) is Verdict.MAIL_MISSING
+            assert await keys_there(store, "a", "b") == []
+
+    async def test_a_group_that_is_refused_spoils_no_neighbour_and_no_neighbour_spoils_it(self) -> None:
+        async with self.store() as store:
+            await self.commit(store, *(post(mail_row(number, f"k{number}")) for number in range(6)))
+            await self.commit(store, turn(5, "k5"))
+            batch: list[Unit] = [
+                turn(0, "k0"),
+                TransitionGroup((turn(1, "k1"), led_to(11, "k11"))),
+                turn(9, "k9"),  # It has no mail.
+                TransitionGroup((turn(2, "k2"), led_to(12, "k5"))),  # That actor is no longer new.
+                TransitionGroup((turn(3, "k3"), led_to(13, "k13"))),
+                turn(4, "k4"),
+            ]
+            ok, conflict = Verdict.COMMITTED, Verdict.CONFLICT
+            assert await store.commit(batch) == [ok, ok, Verdict.MAIL_MISSING, conflict, ok, ok]
+            there = await keys_there(store, *(f"k{number}" for number in range(15)))
+            assert there == ["k0", "k1", "k3", "k4", "k5", "k11", "k13"]
+
+    async def test_two_groups_over_one_actor_are_written_one_after_the_other(self) -> None:
+        async with self.store() as store:
+            await self.commit(store, post(mail_row(1)), post(mail_row(2, "b")))
+            groups = [TransitionGroup((turn(1), led_to(3, "x"))), TransitionGroup((turn(2, "b"), led_to(4, "x")))]
+            assert await store.commit(groups) == [Verdict.COMMITTED, Verdict.CONFLICT]
+            assert await keys_there(store, "a", "b", "x") == ["a", "x"]
+
+    async def test_a_group_sends_mail_to_others_and_text_of_any_kind_is_kept(self) -> None:
+        async with self.store() as store:
+            await self.commit(store, post(mail_row(1)))
+            told = replace(led_to(2, "b"), mail=(mail_row(5, "z"),), history=(history_row(2, "b", error="\udc80 \0"),))
+            await self.commit(store, TransitionGroup((turn(1), told)))
+            assert [row.id for row in await store.waiting_for(("billing", "z"), SHARD, limit=9)] == [id_of(5)]
+            [row] = await store.handled([(id_of(0), id_of(2))])
+            assert row is not None
+            assert row.error in ("\udc80 \0", "\\udc80 \\x00")
+
+    async def test_after_an_unknown_outcome_a_group_is_there_or_it_is_not(self) -> None:
+        async with self.store() as store:
+            await self.commit(store, post(mail_row(1)), post(mail_row(2, "b")))
+            written = TransitionGroup((turn(1), led_to(3, "c")))
+            missing = TransitionGroup((turn(2, "b"), led_to(4, "d")))
+            await self.commit(store, written)
+            assert await store.settle([missing, written]) == [False, True]
+            await self.commit(store, missing)
+            assert await store.settle([missing]) == [True]

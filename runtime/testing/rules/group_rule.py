@@ -1,0 +1,55 @@
+"""I17: a message that was never mail is handled in the very commit that sent it, by the actor that it was sent to.
+
+Ledger ──a group that was committed──▶ broken_group ──▶ (text, conversation)
+                                  └──▶ sends_of       all that its members have sent, in the order of sending
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from runtime.envelope import Envelope, address_of
+from runtime.store.groups import TransitionGroup
+from runtime.store.records import MailRow, Transition
+
+__all__ = ["broken_group", "sends_of"]
+
+
+def broken_group(group: TransitionGroup) -> Iterator[tuple[str, bytes]]:
+    """What is wrong with a group by itself."""
+    members = {one.actor.address: one for one in group.members if one.actor is not None}
+    if len(members) < len(group.members):
+        yield "a group has two turns of one actor, or a part that is no turn", b""
+    passed = {one.id: one for member in group.members for one in member.passed}
+    for envelope in passed.values():
+        name = f"{envelope.type} {envelope.id.hex()} for {address_of(*envelope.address)}"
+        if not _is_handled_by(members.get(envelope.address), envelope):
+            yield f"{name} was passed on, and no turn of its group has handled it", envelope.conversation
+        if envelope.undo_of:
+            yield f"{name} is an undo, and was never mail", envelope.conversation
+        if envelope.due_at_s > envelope.sent_at_s:
+            yield f"{name} was sent for later, and was handled at once", envelope.conversation
+        if any(envelope.id in _waiting(member) for member in group.members):
+            yield f"{name} was passed on, and was mail as well", envelope.conversation
+    for member in group.members[1:]:
+        if not any(row.id in passed for row in member.history) or member.consumed or member.rescheduled:
+            yield f"a group has a turn of {member.key} that no other turn of it has led to", b""
+
+
+def sends_of(group: TransitionGroup) -> Iterator[MailRow]:
+    """All that the members have sent, each member's in its order, as rows of mail."""
+    shards = {one.actor.address: one.actor.shard for one in group.members if one.actor is not None}
+    for member in group.members:
+        rows = [*member.mail, *(MailRow.of(one, shards.get(one.address, 0)) for one in member.passed)]
+        yield from sorted(rows, key=lambda row: row.sequence)
+
+
+def _is_handled_by(member: Transition | None, envelope: Envelope) -> bool:
+    if member is None:
+        return False
+    return (envelope.conversation, envelope.id) in [(row.conversation, row.id) for row in member.history]
+
+
+def _waiting(member: Transition) -> set[bytes]:
+    """Ids of what a member writes to the mail, or takes out of it."""
+    return {*member.consumed, *member.given_up, *(row.id for row in (*member.mail, *member.rescheduled))}
