@@ -13,8 +13,9 @@ from runtime.admin.session import Session
 from runtime.envelope import address_of
 from runtime.observe.console import say_json
 from runtime.operate import objects
-from runtime.operate.bulk import BulkResult, Check, Filter, act_on, choose
+from runtime.operate.bulk import BulkResult, Check, act_on
 from runtime.operate.dead_letters import Act, check_awaited, check_dispensable, discard, replay
+from runtime.operate.letter_filter import LetterFilter, choose
 from runtime.operate.parked_mail import ParkedMail
 from runtime.store.port import OperatorStore
 from runtime.store.records import Transition
@@ -80,7 +81,7 @@ def _run(
     type_: str,
     **fields: str,
 ) -> None:
-    wanted = Filter(type=type_, **fields)
+    wanted = LetterFilter(type=type_, **fields)
     if wanted.is_empty != every:
         raise click.UsageError("say which: --kind, --key, --type, --sender or --error; or --all, without these")
 

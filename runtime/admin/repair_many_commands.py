@@ -12,7 +12,7 @@ from runtime.admin.repair_commands import ACTS
 from runtime.admin.session import Session
 from runtime.admin.timer_options import Timing, timer_options
 from runtime.observe.console import say_json
-from runtime.operate.objects import run_object
+from runtime.operate.objects import item_object, run_object
 from runtime.operate.repair_runs import KIND, begin
 from runtime.operate.run import ITEMS_MAX
 from runtime.operate.runs import RunView, carry_on, kept_run, view_of
@@ -117,7 +117,7 @@ def _list(page: SagaPage, act: str, as_json: bool) -> None:
 
 def _tell(run: RunView, as_json: bool) -> None:
     if as_json:
-        say_json(run_object(run), indent=2)
+        say_json({**run_object(run), "items": [item_object(one) for one in run.items]}, indent=2)
     else:
         for one in run.items:
             click.echo(

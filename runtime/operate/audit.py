@@ -40,6 +40,7 @@ class ActEntry:
     is_done: bool
     text: str  # why it was refused, or what a replay was of
     conversation: bytes
+    id: bytes
 
 
 async def acts_done(store: OperatorStore, *, limit: int) -> tuple[list[ActEntry], bool]:
@@ -56,7 +57,7 @@ async def acts_done(store: OperatorStore, *, limit: int) -> tuple[list[ActEntry]
 
 
 def _entries(rows: Iterable[HistoryRow]) -> list[ActEntry]:
-    return sorted(map(_entry, rows), key=lambda one: (-one.at_s, one.to))
+    return sorted(map(_entry, rows), key=lambda one: (-one.at_s, one.to, one.id))
 
 
 def _entry(row: HistoryRow) -> ActEntry:
@@ -65,7 +66,8 @@ def _entry(row: HistoryRow) -> ActEntry:
     if row.type != _REPLAYED:
         who, act, why = _said(row)
         is_done = row.outcome is Outcome.HANDLED
-    return ActEntry(row.handled_at_s, who, act, address_of(row.kind, row.key), why, is_done, text, row.conversation)
+    to = address_of(row.kind, row.key)
+    return ActEntry(row.handled_at_s, who, act, to, why, is_done, text, row.conversation, row.id)
 
 
 def _said(row: HistoryRow) -> tuple[str, str, str]:

@@ -7,33 +7,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from runtime.operate.bulk import Filter
 from runtime.operate.dead_letters import dead_letters_after
+from runtime.operate.letter_filter import LetterFilter, stored_filter
 from runtime.operate.parked_mail import ParkedMail
 from runtime.store.parked import ParkedPlace
 from runtime.store.port import OperatorStore
 
-__all__ = ["READ_MAX", "LetterGroup", "LetterPage", "Letters", "groups", "letters_page"]
+__all__ = ["READ_MAX", "LetterGroup", "LetterPage", "groups", "letters_page"]
 
 READ_MAX = 50_000
 """Dead letters that are read to be grouped; the last ones of more are not."""
 
 _PAGE = 5_000  # a few of these are read for one look, and smaller ones would cost more
-
-
-@dataclass(frozen=True, slots=True)
-class Letters:
-    """Which dead letters are meant: those that fit the filter and have just this class of error, if one is said."""
-
-    filter: Filter
-    error_class: str = ""
-
-    @property
-    def is_empty(self) -> bool:
-        return self.filter.is_empty and not self.error_class
-
-    def fits(self, letter: ParkedMail) -> bool:
-        return self.filter.fits(letter) and self.error_class in ("", letter.error_class)
 
 
 @dataclass(slots=True)
@@ -77,11 +62,13 @@ def _count(found: dict[tuple[str, str, str], LetterGroup], letter: ParkedMail) -
 
 
 async def letters_page(
-    store: OperatorStore, wanted: Letters, *, limit: int, after: ParkedPlace | None = None
+    store: OperatorStore, wanted: LetterFilter, *, limit: int, after: ParkedPlace | None = None
 ) -> LetterPage:
     """Letters that fit, oldest id first, from behind a place on. Raises StoreError."""
     found: list[ParkedMail] = []
-    while page := await dead_letters_after(store, after, limit=_PAGE):
+    wanted = await stored_filter(store, wanted)
+    size = limit + 1 if wanted.is_empty else _PAGE
+    while page := await dead_letters_after(store, after, limit=size):
         after = page[-1].place
         found += filter(wanted.fits, page)
         if len(found) > limit:

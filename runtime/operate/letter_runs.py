@@ -6,7 +6,7 @@ finds what was done already: no letter is acted on twice, also when it was parke
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from google.protobuf.message import DecodeError
 
@@ -21,15 +21,17 @@ from runtime.operate.dead_letters import (
     discard,
     replay,
 )
+from runtime.operate.letter_filter import LetterFilter
+from runtime.operate.letter_groups import letters_page
 from runtime.operate.parked_mail import ParkedMail
-from runtime.operate.run import KeptRun, check_items, check_name, put_run
+from runtime.operate.run import ITEMS_MAX, KeptRun, check_items, check_name, put_run
 from runtime.protos.saga_pb2 import LetterItem, LetterRun
 from runtime.saga.reasons import unsaid
 from runtime.store.parked import ParkedPlace
 from runtime.store.port import OperatorStore
 from runtime.store.records import HistoryRow
 
-__all__ = ["KIND", "act_on", "begin", "note_done"]
+__all__ = ["KIND", "act_on", "begin", "begin_fitting", "note_done"]
 
 KIND = "letter-run"
 
@@ -44,17 +46,36 @@ async def begin(
     Raises InvalidMessage when there is a run of this name, there are none or too many letters, or the act, the name,
     who or why is not said or too long.
     """
-    if wrong := unsaid(run.who, run.reason):
-        raise InvalidMessage(wrong)
-    if run.act not in (LetterRun.REPLAY, LetterRun.DISCARD):
-        raise InvalidMessage("say what becomes of the letters: they are replayed, or discarded")
-    check_name(name)
+    _check(name, run)
     check_items(len(places), "letters")
     kept = LetterRun()
     kept.CopyFrom(run)
     kept.began_at_s = now_s
     kept.items.extend([await _item(store, one) for one in places])
     return await put_run(store, KIND, name, kept)
+
+
+async def begin_fitting(
+    store: OperatorStore,
+    name: str,
+    run: LetterRun,
+    wanted: LetterFilter,
+    *,
+    limit: int,
+    now_s: float,
+    confirm: Callable[[int], None] = lambda _chosen: None,
+) -> KeptRun:
+    """As `begin`, with those that fit now, the oldest ids first.
+
+    `confirm` is told how many they are, and raises to keep none.
+    """
+    _check(name, run)
+    page = await letters_page(store, wanted, limit=min(limit, ITEMS_MAX))
+    if not page.letters:
+        raise InvalidMessage("no dead letter fits: they may have been handled, replayed or discarded in the meantime")
+    confirm(len(page.letters))
+    run.chosen_by = wanted.in_words
+    return await begin(store, name, run, [one.place for one in page.letters], now_s=now_s)
 
 
 async def act_on(store: OperatorStore, run: LetterRun, places: Sequence[int]) -> None:
@@ -72,6 +93,14 @@ async def note_done(store: OperatorStore, run: LetterRun, places: Sequence[int])
     for place in done:
         run.items[place].handled, run.items[place].refusal = True, ""
     return bool(done)
+
+
+def _check(name: str, run: LetterRun) -> None:
+    if wrong := unsaid(run.who, run.reason):
+        raise InvalidMessage(wrong)
+    if run.act not in (LetterRun.REPLAY, LetterRun.DISCARD):
+        raise InvalidMessage("say what becomes of the letters: they are replayed, or discarded")
+    check_name(name)
 
 
 async def _item(store: OperatorStore, place: ParkedPlace) -> LetterItem:

@@ -8,16 +8,28 @@ from dataclasses import asdict
 from runtime.envelope import address_of
 from runtime.observe.plain import as_plain
 from runtime.operate.account import Account
+from runtime.operate.audit import ActEntry
 from runtime.operate.busy import Work
 from runtime.operate.parked_mail import ParkedMail
-from runtime.operate.runs import RunView
+from runtime.operate.runs import RunItem, RunView
 from runtime.operate.survey import nodes_of
 from runtime.protos.saga_pb2 import SagaRecord
 from runtime.saga.preview import Preview
 from runtime.saga.view import status_name
 from runtime.store.records import ClusterView
 
-__all__ = ["account_object", "letter_object", "node_objects", "preview_object", "run_object"]
+__all__ = [
+    "account_object",
+    "act_object",
+    "item_object",
+    "letter_object",
+    "node_objects",
+    "preview_object",
+    "run_object",
+]
+
+
+_RUN_FIELDS = ("kind", "act", "who", "reason", "chosen_by", "began_at_s", "cancelled", "done", "refused", "left")
 
 
 def node_objects(view: ClusterView, works: Sequence[Work], log_bytes: int) -> list[dict[str, object]]:
@@ -59,8 +71,19 @@ def preview_object(saga: str, seen: Preview) -> dict[str, object]:
 
 
 def run_object(run: RunView) -> dict[str, object]:
-    items = [{"saga": one.what, "handled": one.handled, "refusal": one.refusal} for one in run.items]
-    return {"run": run.name, "done": run.done, "refused": run.refused, "left": run.left, "items": items}
+    """Without its items."""
+    return {"run": run.name, **{name: getattr(run, name) for name in _RUN_FIELDS}}
+
+
+def act_object(act: ActEntry) -> dict[str, object]:
+    return {**asdict(act), "id": act.id.hex(), "conversation": act.conversation.hex()}
+
+
+def item_object(item: RunItem) -> dict[str, object]:
+    came = {"handled": item.handled, "refusal": item.refusal}
+    return (
+        {"id": item.letter, "to": item.what, "type": item.type, **came} if item.letter else {"saga": item.what, **came}
+    )
 
 
 def _saga_object(saga: SagaRecord) -> dict[str, object]:

@@ -6,7 +6,7 @@ and the store refuses those that wait already or were handled: no saga is acted 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 
 from runtime.envelope import Address, address_of, message_id, parse_address
@@ -26,9 +26,16 @@ _PAGE = 100
 
 
 async def begin(
-    store: OperatorStore, name: str, act: RepairSaga, wanted: Wanted, *, limit: int, now_s: float
+    store: OperatorStore,
+    name: str,
+    act: RepairSaga,
+    wanted: Wanted,
+    *,
+    limit: int,
+    now_s: float,
+    confirm: Callable[[int], None] = lambda _chosen: None,
 ) -> KeptRun:
-    """Choose the sagas, once for all, and keep them.
+    """Choose the sagas, once for all, and keep them. `confirm` is told how many they are, and raises to keep none.
 
     Raises InvalidMessage when there is a run of this name, the name or what the act says is empty or too long, or
     nothing says which sagas are meant.
@@ -43,6 +50,7 @@ async def begin(
     for start in range(0, len(found), _PAGE):
         rows = await store.load(found[start : start + _PAGE])
         run.items.extend(_item(row) for row in rows if row is not None)
+    confirm(len(run.items))
     return await put_run(store, KIND, name, run)
 
 

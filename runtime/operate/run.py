@@ -15,9 +15,23 @@ from runtime.protos.saga_pb2 import LetterRun, RepairRun
 from runtime.store.port import OperatorStore
 from runtime.store.records import ActorRow, Expected, Transition, Verdict
 
-__all__ = ["ITEMS_MAX", "KeptRun", "RunEnded", "RunMoved", "RunRecord", "check_items", "check_name", "keep", "put_run"]
+__all__ = [
+    "COUNTED_FROM",
+    "ITEMS_MAX",
+    "KeptRun",
+    "RunEnded",
+    "RunMoved",
+    "RunRecord",
+    "check_items",
+    "check_name",
+    "keep",
+    "put_run",
+]
 
 ITEMS_MAX = 10_000
+COUNTED_FROM = 20
+"""An act on more items than that takes their number, said by whoever has looked at them."""
+
 _NAME_CHARS_MAX = 200
 
 RunRecord = RepairRun | LetterRun

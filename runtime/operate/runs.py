@@ -27,7 +27,18 @@ from runtime.saga.repair_checks import word
 from runtime.store.port import OperatorStore
 from runtime.store.records import ActorRow
 
-__all__ = ["KINDS", "RunItem", "RunView", "cancel", "carry_on", "kept_run", "run_view", "run_views", "view_of"]
+__all__ = [
+    "KINDS",
+    "RunItem",
+    "RunView",
+    "cancel",
+    "carry_on",
+    "kept_run",
+    "run_named",
+    "run_view",
+    "run_views",
+    "view_of",
+]
 
 KINDS = (repair_runs.KIND, letter_runs.KIND)
 
@@ -42,9 +53,10 @@ _TRIES = 10
 @dataclass(frozen=True, slots=True)
 class RunItem:
     what: str  # kind/key of a saga, or of whom a letter is for
-    detail: str  # of a letter: its type and its id
     handled: bool
     refusal: str
+    letter: str = ""  # its id, in hex; empty of a saga
+    type: str = ""  # of the letter
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +87,14 @@ async def kept_run(store: OperatorStore, kind: str, name: str) -> KeptRun:
     if row is None:
         raise NotFound(f"there is no run {name!r}")
     return _run(row)
+
+
+async def run_named(store: OperatorStore, name: str, kind: str = "") -> KeptRun:
+    """The run of this name, of whichever kind. Raises NotFound, InvalidMessage if there are two, or StoreError."""
+    found = [row for row in await store.load([(one, name) for one in KINDS]) if row is not None]
+    if len(found) > 1 and not kind:
+        raise InvalidMessage(f"there are two runs {name!r}: say which kind is meant, {' or '.join(KINDS)}")
+    return await kept_run(store, kind or (found[0].kind if found else KINDS[0]), name)
 
 
 async def carry_on(
@@ -130,7 +150,7 @@ async def run_views(store: OperatorStore, *, limit: int) -> list[RunView]:
         while len(found) < _READ_MAX and (rows := await store.actors(kind, limit=_VIEWS_PAGE, after=after)):
             after = rows[-1].key
             found += [replace(view_of(_run(row)), items=()) for row in rows]
-    return sorted(found, key=lambda one: (-one.began_at_s, one.name))[:limit]
+    return sorted(found, key=lambda one: (-one.began_at_s, one.name, one.kind))[:limit]
 
 
 async def run_view(store: OperatorStore, kind: str, name: str) -> RunView:
@@ -212,7 +232,7 @@ def _act(run: RunRecord) -> str:
 def _items(run: RunRecord) -> Iterator[RunItem]:
     if isinstance(run, LetterRun):
         for letter in run.items:
-            yield RunItem(letter.to, f"{letter.type} {letter.id.hex()}", letter.handled, letter.refusal)
+            yield RunItem(letter.to, letter.handled, letter.refusal, letter.id.hex(), letter.type)
     else:
         for saga in run.items:
-            yield RunItem(saga.saga, "", saga.handled, saga.refusal)
+            yield RunItem(saga.saga, saga.handled, saga.refusal)

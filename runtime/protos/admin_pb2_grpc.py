@@ -79,6 +79,11 @@ class AdminServiceStub:
                 request_serializer=runtime_dot_protos_dot_admin__pb2.ListDeadLettersRequest.SerializeToString,
                 response_deserializer=runtime_dot_protos_dot_admin__pb2.ListDeadLettersResponse.FromString,
                 _registered_method=True)
+        self.GroupDeadLetters = channel.unary_unary(
+                '/amends.AdminService/GroupDeadLetters',
+                request_serializer=runtime_dot_protos_dot_admin__pb2.GroupDeadLettersRequest.SerializeToString,
+                response_deserializer=runtime_dot_protos_dot_admin__pb2.GroupDeadLettersResponse.FromString,
+                _registered_method=True)
         self.ReplayDeadLetter = channel.unary_unary(
                 '/amends.AdminService/ReplayDeadLetter',
                 request_serializer=runtime_dot_protos_dot_admin__pb2.DeadLetterActRequest.SerializeToString,
@@ -109,15 +114,40 @@ class AdminServiceStub:
                 request_serializer=runtime_dot_protos_dot_admin__pb2.StartBatchRequest.SerializeToString,
                 response_deserializer=runtime_dot_protos_dot_admin__pb2.Batch.FromString,
                 _registered_method=True)
+        self.StartLetterBatch = channel.unary_unary(
+                '/amends.AdminService/StartLetterBatch',
+                request_serializer=runtime_dot_protos_dot_admin__pb2.StartLetterBatchRequest.SerializeToString,
+                response_deserializer=runtime_dot_protos_dot_admin__pb2.Batch.FromString,
+                _registered_method=True)
         self.GetBatch = channel.unary_unary(
                 '/amends.AdminService/GetBatch',
                 request_serializer=runtime_dot_protos_dot_admin__pb2.GetBatchRequest.SerializeToString,
+                response_deserializer=runtime_dot_protos_dot_admin__pb2.Batch.FromString,
+                _registered_method=True)
+        self.WatchBatch = channel.unary_stream(
+                '/amends.AdminService/WatchBatch',
+                request_serializer=runtime_dot_protos_dot_admin__pb2.WatchBatchRequest.SerializeToString,
                 response_deserializer=runtime_dot_protos_dot_admin__pb2.Batch.FromString,
                 _registered_method=True)
         self.ContinueBatch = channel.unary_unary(
                 '/amends.AdminService/ContinueBatch',
                 request_serializer=runtime_dot_protos_dot_admin__pb2.ContinueBatchRequest.SerializeToString,
                 response_deserializer=runtime_dot_protos_dot_admin__pb2.Batch.FromString,
+                _registered_method=True)
+        self.CancelBatch = channel.unary_unary(
+                '/amends.AdminService/CancelBatch',
+                request_serializer=runtime_dot_protos_dot_admin__pb2.CancelBatchRequest.SerializeToString,
+                response_deserializer=runtime_dot_protos_dot_admin__pb2.Batch.FromString,
+                _registered_method=True)
+        self.ListBatches = channel.unary_unary(
+                '/amends.AdminService/ListBatches',
+                request_serializer=runtime_dot_protos_dot_admin__pb2.ListBatchesRequest.SerializeToString,
+                response_deserializer=runtime_dot_protos_dot_admin__pb2.ListBatchesResponse.FromString,
+                _registered_method=True)
+        self.ListActs = channel.unary_unary(
+                '/amends.AdminService/ListActs',
+                request_serializer=runtime_dot_protos_dot_admin__pb2.ListActsRequest.SerializeToString,
+                response_deserializer=runtime_dot_protos_dot_admin__pb2.ListActsResponse.FromString,
                 _registered_method=True)
 
 
@@ -178,6 +208,12 @@ class AdminServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GroupDeadLetters(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ReplayDeadLetter(self, request, context):
         """Missing associated documentation comment in .proto file."""
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -214,13 +250,43 @@ class AdminServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def StartLetterBatch(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetBatch(self, request, context):
         """Missing associated documentation comment in .proto file."""
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def WatchBatch(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ContinueBatch(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CancelBatch(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListBatches(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListActs(self, request, context):
         """Missing associated documentation comment in .proto file."""
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -274,6 +340,11 @@ def add_AdminServiceServicer_to_server(servicer, server):
                     request_deserializer=runtime_dot_protos_dot_admin__pb2.ListDeadLettersRequest.FromString,
                     response_serializer=runtime_dot_protos_dot_admin__pb2.ListDeadLettersResponse.SerializeToString,
             ),
+            'GroupDeadLetters': grpc.unary_unary_rpc_method_handler(
+                    servicer.GroupDeadLetters,
+                    request_deserializer=runtime_dot_protos_dot_admin__pb2.GroupDeadLettersRequest.FromString,
+                    response_serializer=runtime_dot_protos_dot_admin__pb2.GroupDeadLettersResponse.SerializeToString,
+            ),
             'ReplayDeadLetter': grpc.unary_unary_rpc_method_handler(
                     servicer.ReplayDeadLetter,
                     request_deserializer=runtime_dot_protos_dot_admin__pb2.DeadLetterActRequest.FromString,
@@ -304,15 +375,40 @@ def add_AdminServiceServicer_to_server(servicer, server):
                     request_deserializer=runtime_dot_protos_dot_admin__pb2.StartBatchRequest.FromString,
                     response_serializer=runtime_dot_protos_dot_admin__pb2.Batch.SerializeToString,
             ),
+            'StartLetterBatch': grpc.unary_unary_rpc_method_handler(
+                    servicer.StartLetterBatch,
+                    request_deserializer=runtime_dot_protos_dot_admin__pb2.StartLetterBatchRequest.FromString,
+                    response_serializer=runtime_dot_protos_dot_admin__pb2.Batch.SerializeToString,
+            ),
             'GetBatch': grpc.unary_unary_rpc_method_handler(
                     servicer.GetBatch,
                     request_deserializer=runtime_dot_protos_dot_admin__pb2.GetBatchRequest.FromString,
+                    response_serializer=runtime_dot_protos_dot_admin__pb2.Batch.SerializeToString,
+            ),
+            'WatchBatch': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchBatch,
+                    request_deserializer=runtime_dot_protos_dot_admin__pb2.WatchBatchRequest.FromString,
                     response_serializer=runtime_dot_protos_dot_admin__pb2.Batch.SerializeToString,
             ),
             'ContinueBatch': grpc.unary_unary_rpc_method_handler(
                     servicer.ContinueBatch,
                     request_deserializer=runtime_dot_protos_dot_admin__pb2.ContinueBatchRequest.FromString,
                     response_serializer=runtime_dot_protos_dot_admin__pb2.Batch.SerializeToString,
+            ),
+            'CancelBatch': grpc.unary_unary_rpc_method_handler(
+                    servicer.CancelBatch,
+                    request_deserializer=runtime_dot_protos_dot_admin__pb2.CancelBatchRequest.FromString,
+                    response_serializer=runtime_dot_protos_dot_admin__pb2.Batch.SerializeToString,
+            ),
+            'ListBatches': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListBatches,
+                    request_deserializer=runtime_dot_protos_dot_admin__pb2.ListBatchesRequest.FromString,
+                    response_serializer=runtime_dot_protos_dot_admin__pb2.ListBatchesResponse.SerializeToString,
+            ),
+            'ListActs': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListActs,
+                    request_deserializer=runtime_dot_protos_dot_admin__pb2.ListActsRequest.FromString,
+                    response_serializer=runtime_dot_protos_dot_admin__pb2.ListActsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -569,6 +665,33 @@ class AdminService:
             _registered_method=True)
 
     @staticmethod
+    def GroupDeadLetters(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/amends.AdminService/GroupDeadLetters',
+            runtime_dot_protos_dot_admin__pb2.GroupDeadLettersRequest.SerializeToString,
+            runtime_dot_protos_dot_admin__pb2.GroupDeadLettersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def ReplayDeadLetter(request,
             target,
             options=(),
@@ -731,6 +854,33 @@ class AdminService:
             _registered_method=True)
 
     @staticmethod
+    def StartLetterBatch(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/amends.AdminService/StartLetterBatch',
+            runtime_dot_protos_dot_admin__pb2.StartLetterBatchRequest.SerializeToString,
+            runtime_dot_protos_dot_admin__pb2.Batch.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def GetBatch(request,
             target,
             options=(),
@@ -746,6 +896,33 @@ class AdminService:
             target,
             '/amends.AdminService/GetBatch',
             runtime_dot_protos_dot_admin__pb2.GetBatchRequest.SerializeToString,
+            runtime_dot_protos_dot_admin__pb2.Batch.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchBatch(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/amends.AdminService/WatchBatch',
+            runtime_dot_protos_dot_admin__pb2.WatchBatchRequest.SerializeToString,
             runtime_dot_protos_dot_admin__pb2.Batch.FromString,
             options,
             channel_credentials,
@@ -774,6 +951,87 @@ class AdminService:
             '/amends.AdminService/ContinueBatch',
             runtime_dot_protos_dot_admin__pb2.ContinueBatchRequest.SerializeToString,
             runtime_dot_protos_dot_admin__pb2.Batch.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CancelBatch(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/amends.AdminService/CancelBatch',
+            runtime_dot_protos_dot_admin__pb2.CancelBatchRequest.SerializeToString,
+            runtime_dot_protos_dot_admin__pb2.Batch.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListBatches(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/amends.AdminService/ListBatches',
+            runtime_dot_protos_dot_admin__pb2.ListBatchesRequest.SerializeToString,
+            runtime_dot_protos_dot_admin__pb2.ListBatchesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListActs(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/amends.AdminService/ListActs',
+            runtime_dot_protos_dot_admin__pb2.ListActsRequest.SerializeToString,
+            runtime_dot_protos_dot_admin__pb2.ListActsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -42,14 +42,20 @@ class AdminServiceStub:
     GetConversation: _grpc.UnaryStreamMultiCallable[_admin_pb2.GetConversationRequest, _admin_pb2.ConversationMessage]
     ListNodes: _grpc.UnaryUnaryMultiCallable[_admin_pb2.ListNodesRequest, _admin_pb2.ListNodesResponse]
     ListDeadLetters: _grpc.UnaryUnaryMultiCallable[_admin_pb2.ListDeadLettersRequest, _admin_pb2.ListDeadLettersResponse]
+    GroupDeadLetters: _grpc.UnaryUnaryMultiCallable[_admin_pb2.GroupDeadLettersRequest, _admin_pb2.GroupDeadLettersResponse]
     ReplayDeadLetter: _grpc.UnaryUnaryMultiCallable[_admin_pb2.DeadLetterActRequest, _admin_pb2.DeadLetterActResponse]
     DiscardDeadLetter: _grpc.UnaryUnaryMultiCallable[_admin_pb2.DeadLetterActRequest, _admin_pb2.DeadLetterActResponse]
     ListTimers: _grpc.UnaryUnaryMultiCallable[_admin_pb2.ListTimersRequest, _admin_pb2.ListTimersResponse]
     ListDefinitions: _grpc.UnaryUnaryMultiCallable[_admin_pb2.ListDefinitionsRequest, _admin_pb2.ListDefinitionsResponse]
     ListPauses: _grpc.UnaryUnaryMultiCallable[_admin_pb2.ListPausesRequest, _admin_pb2.ListPausesResponse]
     StartBatch: _grpc.UnaryUnaryMultiCallable[_admin_pb2.StartBatchRequest, _admin_pb2.Batch]
+    StartLetterBatch: _grpc.UnaryUnaryMultiCallable[_admin_pb2.StartLetterBatchRequest, _admin_pb2.Batch]
     GetBatch: _grpc.UnaryUnaryMultiCallable[_admin_pb2.GetBatchRequest, _admin_pb2.Batch]
+    WatchBatch: _grpc.UnaryStreamMultiCallable[_admin_pb2.WatchBatchRequest, _admin_pb2.Batch]
     ContinueBatch: _grpc.UnaryUnaryMultiCallable[_admin_pb2.ContinueBatchRequest, _admin_pb2.Batch]
+    CancelBatch: _grpc.UnaryUnaryMultiCallable[_admin_pb2.CancelBatchRequest, _admin_pb2.Batch]
+    ListBatches: _grpc.UnaryUnaryMultiCallable[_admin_pb2.ListBatchesRequest, _admin_pb2.ListBatchesResponse]
+    ListActs: _grpc.UnaryUnaryMultiCallable[_admin_pb2.ListActsRequest, _admin_pb2.ListActsResponse]
 
 @_typing.type_check_only
 class AdminServiceAsyncStub(AdminServiceStub):
@@ -63,14 +69,20 @@ class AdminServiceAsyncStub(AdminServiceStub):
     GetConversation: _aio.UnaryStreamMultiCallable[_admin_pb2.GetConversationRequest, _admin_pb2.ConversationMessage]  # type: ignore[assignment]
     ListNodes: _aio.UnaryUnaryMultiCallable[_admin_pb2.ListNodesRequest, _admin_pb2.ListNodesResponse]  # type: ignore[assignment]
     ListDeadLetters: _aio.UnaryUnaryMultiCallable[_admin_pb2.ListDeadLettersRequest, _admin_pb2.ListDeadLettersResponse]  # type: ignore[assignment]
+    GroupDeadLetters: _aio.UnaryUnaryMultiCallable[_admin_pb2.GroupDeadLettersRequest, _admin_pb2.GroupDeadLettersResponse]  # type: ignore[assignment]
     ReplayDeadLetter: _aio.UnaryUnaryMultiCallable[_admin_pb2.DeadLetterActRequest, _admin_pb2.DeadLetterActResponse]  # type: ignore[assignment]
     DiscardDeadLetter: _aio.UnaryUnaryMultiCallable[_admin_pb2.DeadLetterActRequest, _admin_pb2.DeadLetterActResponse]  # type: ignore[assignment]
     ListTimers: _aio.UnaryUnaryMultiCallable[_admin_pb2.ListTimersRequest, _admin_pb2.ListTimersResponse]  # type: ignore[assignment]
     ListDefinitions: _aio.UnaryUnaryMultiCallable[_admin_pb2.ListDefinitionsRequest, _admin_pb2.ListDefinitionsResponse]  # type: ignore[assignment]
     ListPauses: _aio.UnaryUnaryMultiCallable[_admin_pb2.ListPausesRequest, _admin_pb2.ListPausesResponse]  # type: ignore[assignment]
     StartBatch: _aio.UnaryUnaryMultiCallable[_admin_pb2.StartBatchRequest, _admin_pb2.Batch]  # type: ignore[assignment]
+    StartLetterBatch: _aio.UnaryUnaryMultiCallable[_admin_pb2.StartLetterBatchRequest, _admin_pb2.Batch]  # type: ignore[assignment]
     GetBatch: _aio.UnaryUnaryMultiCallable[_admin_pb2.GetBatchRequest, _admin_pb2.Batch]  # type: ignore[assignment]
+    WatchBatch: _aio.UnaryStreamMultiCallable[_admin_pb2.WatchBatchRequest, _admin_pb2.Batch]  # type: ignore[assignment]
     ContinueBatch: _aio.UnaryUnaryMultiCallable[_admin_pb2.ContinueBatchRequest, _admin_pb2.Batch]  # type: ignore[assignment]
+    CancelBatch: _aio.UnaryUnaryMultiCallable[_admin_pb2.CancelBatchRequest, _admin_pb2.Batch]  # type: ignore[assignment]
+    ListBatches: _aio.UnaryUnaryMultiCallable[_admin_pb2.ListBatchesRequest, _admin_pb2.ListBatchesResponse]  # type: ignore[assignment]
+    ListActs: _aio.UnaryUnaryMultiCallable[_admin_pb2.ListActsRequest, _admin_pb2.ListActsResponse]  # type: ignore[assignment]
 
 class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -137,6 +149,13 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_admin_pb2.ListDeadLettersResponse, _abc.Awaitable[_admin_pb2.ListDeadLettersResponse]]: ...
 
     @_abc_1.abstractmethod
+    def GroupDeadLetters(
+        self,
+        request: _admin_pb2.GroupDeadLettersRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.GroupDeadLettersResponse, _abc.Awaitable[_admin_pb2.GroupDeadLettersResponse]]: ...
+
+    @_abc_1.abstractmethod
     def ReplayDeadLetter(
         self,
         request: _admin_pb2.DeadLetterActRequest,
@@ -179,6 +198,13 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_admin_pb2.Batch, _abc.Awaitable[_admin_pb2.Batch]]: ...
 
     @_abc_1.abstractmethod
+    def StartLetterBatch(
+        self,
+        request: _admin_pb2.StartLetterBatchRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.Batch, _abc.Awaitable[_admin_pb2.Batch]]: ...
+
+    @_abc_1.abstractmethod
     def GetBatch(
         self,
         request: _admin_pb2.GetBatchRequest,
@@ -186,10 +212,38 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_admin_pb2.Batch, _abc.Awaitable[_admin_pb2.Batch]]: ...
 
     @_abc_1.abstractmethod
+    def WatchBatch(
+        self,
+        request: _admin_pb2.WatchBatchRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_admin_pb2.Batch], _abc.AsyncIterator[_admin_pb2.Batch]]: ...
+
+    @_abc_1.abstractmethod
     def ContinueBatch(
         self,
         request: _admin_pb2.ContinueBatchRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_admin_pb2.Batch, _abc.Awaitable[_admin_pb2.Batch]]: ...
+
+    @_abc_1.abstractmethod
+    def CancelBatch(
+        self,
+        request: _admin_pb2.CancelBatchRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.Batch, _abc.Awaitable[_admin_pb2.Batch]]: ...
+
+    @_abc_1.abstractmethod
+    def ListBatches(
+        self,
+        request: _admin_pb2.ListBatchesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.ListBatchesResponse, _abc.Awaitable[_admin_pb2.ListBatchesResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def ListActs(
+        self,
+        request: _admin_pb2.ListActsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.ListActsResponse, _abc.Awaitable[_admin_pb2.ListActsResponse]]: ...
 
 def add_AdminServiceServicer_to_server(servicer: AdminServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

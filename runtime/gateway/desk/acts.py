@@ -1,4 +1,4 @@
-"""The methods of `amends.AdminService` that change something: on one saga, on many, on a dead letter.
+"""The methods of `amends.AdminService` that change something: on one saga, or on one dead letter.
 
 Each needs who acts and why. An act on one saga also needs the revision at which its operator has looked.
 """
@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 
 from runtime.envelope import Address, address_of, parse_address
 from runtime.errors import InvalidMessage
-from runtime.gateway.desk.answers import refusal_of, run_answer
+from runtime.gateway.desk.answers import refusal_of
 from runtime.gateway.desk.histories import Histories
 from runtime.gateway.desk.known import RepairDesk
 from runtime.gateway.desk.rights import Callers
@@ -20,10 +20,7 @@ from runtime.operate.act_refused import ActRefused
 from runtime.operate.dead_letters import NotFound
 from runtime.operate.letter_acts import discard_letter, replay_letter
 from runtime.operate.parked_mail import ParkedMail
-from runtime.operate.repair_runs import KIND, begin
 from runtime.operate.repairs import check_said, post_and_wait, record_of
-from runtime.operate.run import ITEMS_MAX
-from runtime.operate.runs import carry_on, kept_run, view_of
 from runtime.operate.stored_kinds import stored_address
 from runtime.operate.survey import Wanted
 from runtime.protos import admin_pb2 as pb
@@ -32,13 +29,12 @@ from runtime.protos.saga_pb2 import SagaRecord
 from runtime.saga.reasons import unsaid
 from runtime.store.port import OperatorStore
 
-__all__ = ["REFUSAL", "DeskActs", "wanted_of"]
+__all__ = ["REFUSAL", "DeskActs", "left_s", "wait_s_of", "wanted_of"]
 
 REFUSAL = "amends-refusal-bin"
 """The trailing metadata with an ActRefusal: why an act was refused, and what has changed meanwhile."""
 
 _WAIT_S = 10.0
-_ITEMS = 100
 _MARGIN_S = 0.5  # before the deadline of a call, so that its answer is not late
 _CHANGES_BYTES_MAX = 4_500  # of a refusal, beside its text; gRPC's clients take 8 KiB of metadata in all
 
@@ -58,7 +54,7 @@ class DeskActs(admin_pb2_grpc.AdminServiceServicer):
                 "say expected_revision, the saga's revision that ExplainSaga or PreviewAct showed: so the act is not "
                 "done to a saga that has moved on"
             )
-        wait_s = min(_wait_s(request.wait_s), _left_s(context))
+        wait_s = min(wait_s_of(request.wait_s), left_s(context))
         result = await post_and_wait(self.desk.store, saga, act, self.desk.clock, wait_s)
         if result is not None and result.refusal:
             await self._tell_refusal(context, request, result.refusal)
@@ -104,22 +100,6 @@ class DeskActs(admin_pb2_grpc.AdminServiceServicer):
         letter = await act_on(self.desk.store, request.id, act)
         return pb.DeadLetterActResponse(id=letter.row.id.hex(), to=address_of(*letter.row.address))
 
-    async def StartBatch(self, request: pb.StartBatchRequest, context: Context) -> pb.Batch:  # noqa: N802 - named by admin.proto
-        if request.act.HasField("expected_revision"):
-            raise InvalidMessage("a batch expects each saga at the revision it has now: leave expected_revision out")
-        if not 0 <= request.limit <= ITEMS_MAX:
-            raise InvalidMessage(f"limit is {request.limit}: say a number from 1 to {ITEMS_MAX}, or none for {_ITEMS}")
-        request.act.who = self._who(context, request.act.who)
-        desk, wanted = self.desk, wanted_of(request.query)
-        now_s, limit = desk.clock.now_s(), request.limit or _ITEMS
-        return run_answer(view_of(await begin(desk.store, request.name, request.act, wanted, limit=limit, now_s=now_s)))
-
-    async def ContinueBatch(self, request: pb.ContinueBatchRequest, context: Context) -> pb.Batch:  # noqa: N802 - named by admin.proto
-        wait_s = _wait_s(request.wait_s)
-        desk, until_s = self.desk, self.desk.clock.monotonic_s() + _left_s(context)
-        run = await kept_run(desk.store, KIND, request.name)
-        return run_answer(view_of(await carry_on(desk.store, run, desk.clock, wait_s=wait_s, until_s=until_s)))
-
 
 def wanted_of(query: pb.SagaQuery) -> Wanted:
     """Raises InvalidMessage for what is no number of seconds."""
@@ -138,12 +118,12 @@ def wanted_of(query: pb.SagaQuery) -> Wanted:
     )
 
 
-def _wait_s(asked_s: float) -> float:
+def wait_s_of(asked_s: float) -> float:
     """Raises InvalidMessage for what is no number of seconds."""
     if not asked_s >= 0:
         raise InvalidMessage(f"wait_s is {asked_s:g}: say how many seconds, or 0 for {_WAIT_S:g}")
     return asked_s or _WAIT_S
 
 
-def _left_s(context: Context) -> float:
+def left_s(context: Context) -> float:
     return max(0.0, time_left_s(context) - _MARGIN_S)

@@ -15,13 +15,23 @@ from typing import Any
 from runtime.contracts import Contracts
 from runtime.observe.conversation import TracedMessage
 from runtime.operate.account import Account
+from runtime.operate.audit import ActEntry
 from runtime.operate.busy import works_of
 from runtime.operate.choices import Choice, acts_for
 from runtime.operate.history import HistoryEntry
 from runtime.operate.history_objects import entry_object
-from runtime.operate.objects import account_object, letter_object, node_objects, preview_object, run_object
+from runtime.operate.letter_groups import LetterGroup
+from runtime.operate.objects import (
+    account_object,
+    act_object,
+    item_object,
+    letter_object,
+    node_objects,
+    preview_object,
+    run_object,
+)
 from runtime.operate.parked_mail import ParkedMail
-from runtime.operate.runs import RunView
+from runtime.operate.runs import RunItem, RunView
 from runtime.operate.survey import SagaEntry, shards_of
 from runtime.operate.timer_acts import timer_choices
 from runtime.protos import admin_pb2
@@ -33,6 +43,9 @@ from runtime.store.records import Busy, ClusterView
 
 __all__ = [
     "account_answer",
+    "act_answer",
+    "group_answer",
+    "item_answer",
     "letter_answer",
     "message_answer",
     "moment_answer",
@@ -136,8 +149,20 @@ def preview_answer(saga: str, seen: Preview) -> admin_pb2.PreviewActResponse:
 
 
 def run_answer(run: RunView) -> admin_pb2.Batch:
-    told: dict[str, Any] = run_object(run)
-    return admin_pb2.Batch(**_told(admin_pb2.Batch, told))
+    """Without its items."""
+    return admin_pb2.Batch(**_told(admin_pb2.Batch, run_object(run)))
+
+
+def item_answer(item: RunItem) -> admin_pb2.BatchItem:
+    return admin_pb2.BatchItem(**_told(admin_pb2.BatchItem, item_object(item)))
+
+
+def group_answer(group: LetterGroup) -> admin_pb2.DeadLetterGroup:
+    return admin_pb2.DeadLetterGroup(**_told(admin_pb2.DeadLetterGroup, asdict(group)))
+
+
+def act_answer(act: ActEntry) -> admin_pb2.ActDone:
+    return admin_pb2.ActDone(**_told(admin_pb2.ActDone, act_object(act)))
 
 
 def refusal_of(saga: str, act: RepairSaga, reason: str, record: SagaRecord) -> admin_pb2.ActRefusal:

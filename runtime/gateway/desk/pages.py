@@ -9,14 +9,15 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-from collections.abc import Iterable, Sequence
+import json
+from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
 from google.protobuf.message import Message
 
 from runtime.errors import InvalidMessage, MessageTooLarge
 
-__all__ = ["ANSWER_BYTES_MAX", "checked", "cut", "page_size_of", "place_in", "token_of"]
+__all__ = ["ANSWER_BYTES_MAX", "behind", "checked", "cut", "page_size_of", "place_after", "place_in", "token_of"]
 
 ANSWER_BYTES_MAX = 3 * 1024 * 1024
 """gRPC's clients take 4 MiB unless they are told otherwise."""
@@ -24,6 +25,8 @@ ANSWER_BYTES_MAX = 3 * 1024 * 1024
 _SIZE, _SIZE_MAX = 100, 1000
 _DIGEST_BYTES = 8
 _M = TypeVar("_M", bound=Message)
+_T = TypeVar("_T")
+_Key = Callable[[_T], tuple[float | str, ...]]
 
 
 def page_size_of(asked: int) -> int:
@@ -54,6 +57,17 @@ def place_in(token: str, query: Message) -> str:
         "page_token is none that this method gave for this query: hand over next_page_token of the page before, with "
         "the same query, or begin again without a token"
     )
+
+
+def behind(found: Sequence[_T], key: _Key[_T], place: str) -> Sequence[_T]:
+    """Of a listing in the order of `key`, what comes after a place that `place_after` gave; all of it without one."""
+    last = tuple(json.loads(place)) if place else ()
+    return [one for one in found if key(one) > last]
+
+
+def place_after(found: Sequence[_T], key: _Key[_T], told: int) -> str:
+    """Where to go on when so many of these were told; empty if they were all."""
+    return json.dumps(key(found[told - 1])) if told < len(found) else ""
 
 
 def cut(found: Iterable[_M]) -> list[_M]:

@@ -42,6 +42,7 @@ RIGHTS: Mapping[str, Right] = MappingProxyType(
         "GetConversation": Right.READ,
         "ListNodes": Right.READ,
         "ListDeadLetters": Right.READ,
+        "GroupDeadLetters": Right.READ,
         "ReplayDeadLetter": Right.ACT,
         "DiscardDeadLetter": Right.ACT,
         "ListTimers": Right.READ,
@@ -50,6 +51,11 @@ RIGHTS: Mapping[str, Right] = MappingProxyType(
         "StartBatch": Right.ACT,
         "GetBatch": Right.READ,
         "ContinueBatch": Right.ACT,
+        "StartLetterBatch": Right.ACT,
+        "WatchBatch": Right.READ,
+        "CancelBatch": Right.ACT,
+        "ListBatches": Right.READ,
+        "ListActs": Right.READ,
     }
 )
 """By method. A test holds the table complete."""

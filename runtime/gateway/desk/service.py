@@ -1,7 +1,7 @@
 """`amends.AdminService`: what is read of sagas, dead letters, timers and versions.
 
 Each method makes its arguments, calls one function of `runtime/operate`, and makes its answer. The methods that change
-something are in acts.py, those that answer by a stream in streams.py.
+something are in acts.py and batches.py, those that answer by a stream in streams.py.
 """
 
 from __future__ import annotations
@@ -14,25 +14,27 @@ from runtime.envelope import parse_address
 from runtime.gateway.desk.acts import wanted_of
 from runtime.gateway.desk.answers import (
     account_answer,
+    act_answer,
+    group_answer,
     letter_answer,
     moment_answer,
     nodes_answer,
     preview_answer,
-    run_answer,
     summary,
 )
+from runtime.gateway.desk.batches import filter_of
 from runtime.gateway.desk.masks import check_mask, masked
-from runtime.gateway.desk.pages import checked, cut, page_size_of, place_in, token_of
+from runtime.gateway.desk.pages import behind, checked, cut, page_size_of, place_after, place_in, token_of
 from runtime.gateway.desk.streams import DeskStreams
 from runtime.gateway.interceptors import Context
 from runtime.operate.account import Account
-from runtime.operate.dead_letters import NotFound, dead_letters_after, letter_place_of, letter_place_text
+from runtime.operate.audit import READ_MAX, ActEntry, acts_done
+from runtime.operate.dead_letters import NotFound, letter_place_of, letter_place_text
 from runtime.operate.definitions import versions
+from runtime.operate.letter_groups import LetterGroup, groups, letters_page
 from runtime.operate.lookup import accounts
 from runtime.operate.paused import paused
-from runtime.operate.repair_runs import KIND
 from runtime.operate.repairs import look_ahead
-from runtime.operate.runs import kept_run, view_of
 from runtime.operate.survey import place_of, place_text, sagas
 from runtime.operate.timers import TimersWanted, timer_place_of, timers
 from runtime.protos import admin_pb2 as pb
@@ -44,7 +46,7 @@ _SMALLER = "read it by the command line, which has no such limit"
 
 
 class DeskService(DeskStreams):
-    """All methods; grpc calls those of this class, of DeskStreams and of DeskActs alike."""
+    """All methods; grpc calls those of this class, of DeskStreams, DeskBatches and DeskActs alike."""
 
     async def ListSagas(self, request: pb.ListSagasRequest, context: Context) -> pb.ListSagasResponse:  # noqa: N802 - named by admin.proto
         check_mask(request.read_mask, pb.SagaSummary)
@@ -90,13 +92,27 @@ class DeskService(DeskStreams):
 
     async def ListDeadLetters(self, request: pb.ListDeadLettersRequest, context: Context) -> pb.ListDeadLettersResponse:  # noqa: N802 - named by admin.proto
         check_mask(request.read_mask, pb.DeadLetterSummary)
-        query = pb.ListDeadLettersRequest()
+        query = pb.ListDeadLettersRequest(query=request.query)
         size, place = page_size_of(request.page_size), place_in(request.page_token, query)
         after = letter_place_of(place) if place else None
-        letters = await dead_letters_after(self.desk.store, after, limit=size + 1)
-        found = cut(masked(letter_answer(one), request.read_mask) for one in letters[:size])
-        token = token_of(query, letter_place_text(letters[len(found) - 1].place)) if len(found) < len(letters) else ""
+        page = await letters_page(self.desk.store, filter_of(request.query), limit=size, after=after)
+        found = cut(masked(letter_answer(one), request.read_mask) for one in page.letters)
+        is_all = len(found) == len(page.letters) and page.next is None
+        token = "" if is_all else token_of(query, letter_place_text(page.letters[len(found) - 1].place))
         return pb.ListDeadLettersResponse(letters=found, next_page_token=token)
+
+    async def GroupDeadLetters(  # noqa: N802 - named by admin.proto
+        self, request: pb.GroupDeadLettersRequest, context: Context
+    ) -> pb.GroupDeadLettersResponse:
+        check_mask(request.read_mask, pb.DeadLetterGroup)
+        query = pb.GroupDeadLettersRequest()
+        size, place = page_size_of(request.page_size), place_in(request.page_token, query)
+        groups_, is_all = await groups(self.desk.store)
+        found = behind(groups_, _group_key, place)
+        told = cut(masked(group_answer(one), request.read_mask) for one in found[:size])
+        more = place_after(found, _group_key, len(told))
+        token = token_of(query, more) if more else ""
+        return pb.GroupDeadLettersResponse(groups=told, is_all=is_all, next_page_token=token)
 
     async def ListTimers(self, request: pb.ListTimersRequest, context: Context) -> pb.ListTimersResponse:  # noqa: N802 - named by admin.proto
         query, size = request.query, page_size_of(request.page_size)
@@ -126,8 +142,15 @@ class DeskService(DeskStreams):
         found: list[dict[str, Any]] = [asdict(one) for one in await paused(self.desk.store)]
         return checked(pb.ListPausesResponse(pauses=[pb.PauseSummary(**one) for one in found]), _SMALLER)
 
-    async def GetBatch(self, request: pb.GetBatchRequest, context: Context) -> pb.Batch:  # noqa: N802 - named by admin.proto
-        return checked(run_answer(view_of(await kept_run(self.desk.store, KIND, request.name))), _SMALLER)
+    async def ListActs(self, request: pb.ListActsRequest, context: Context) -> pb.ListActsResponse:  # noqa: N802 - named by admin.proto
+        check_mask(request.read_mask, pb.ActDone)
+        query = pb.ListActsRequest()
+        size, place = page_size_of(request.page_size), place_in(request.page_token, query)
+        acts, is_all = await acts_done(self.desk.store, limit=READ_MAX)
+        found = behind(acts, _act_key, place)
+        told = cut(masked(act_answer(one), request.read_mask) for one in found[:size])
+        more = place_after(found, _act_key, len(told))
+        return pb.ListActsResponse(acts=told, is_all=is_all, next_page_token=token_of(query, more) if more else "")
 
     async def _account(self, address: str) -> Account:
         kind, key = parse_address(address)
@@ -135,3 +158,11 @@ class DeskService(DeskStreams):
         if not found:
             raise NotFound(f"there is no actor {address}, and no mail waits for one")
         return found[0]
+
+
+def _group_key(group: LetterGroup) -> tuple[float | str, ...]:
+    return -group.count, group.kind, group.type, group.error_class
+
+
+def _act_key(act: ActEntry) -> tuple[float | str, ...]:
+    return -act.at_s, act.to, act.id.hex()

@@ -1,4 +1,5 @@
-"""The methods of `amends.AdminService` that answer by a stream: sagas as they change, messages of a conversation.
+"""The methods of `amends.AdminService` that answer by a stream: sagas and batches as they change, messages of a
+conversation.
 
     store ──a page at a time──▶ method ──as fast as the caller reads──▶ caller
 
@@ -13,8 +14,9 @@ from contextlib import contextmanager, suppress
 
 from runtime.envelope import Address, address_of
 from runtime.errors import InvalidMessage, Overloaded
-from runtime.gateway.desk.acts import DeskActs, wanted_of
-from runtime.gateway.desk.answers import message_answer, summary
+from runtime.gateway.desk.acts import wanted_of
+from runtime.gateway.desk.answers import message_answer, run_answer, summary
+from runtime.gateway.desk.batches import DeskBatches
 from runtime.gateway.desk.known import RepairDesk
 from runtime.gateway.desk.masks import check_mask, masked
 from runtime.gateway.desk.pages import page_size_of
@@ -22,6 +24,7 @@ from runtime.gateway.desk.rights import Callers
 from runtime.gateway.interceptors import Context
 from runtime.operate.conversation_page import WantedMessages, conversation_page
 from runtime.operate.dead_letters import NotFound
+from runtime.operate.runs import run_named, run_view
 from runtime.operate.survey import SagaEntry, sagas
 from runtime.protos import admin_pb2 as pb
 
@@ -36,7 +39,7 @@ _MESSAGES = 500  # of one reading
 _ID_BYTES = 16
 
 
-class DeskStreams(DeskActs):
+class DeskStreams(DeskBatches):
     def __init__(self, desk: RepairDesk, callers: Callers) -> None:
         super().__init__(desk, callers)
         self._watches = 0
@@ -63,6 +66,20 @@ class DeskStreams(DeskActs):
                     yield pb.SagaChange(caught_up=True)
                 known = {(one.kind, one.key): one for one in found}
                 await self._rest(rest_s)
+
+    async def WatchBatch(self, request: pb.WatchBatchRequest, context: Context) -> AsyncIterator[pb.Batch]:  # noqa: N802 - named by admin.proto
+        store, clock = self.desk.store, self.desk.clock
+        named, told = await run_named(store, request.name, request.kind), None
+        with self._one_watch():
+            while True:
+                began_s = clock.monotonic_s()
+                run = await run_view(store, named.kind, named.name)
+                if (answer := run_answer(run)) != told:
+                    told = answer
+                    yield answer
+                if run.cancelled or not run.left:
+                    return
+                await self._rest(max(_POLL_S, _REST * (clock.monotonic_s() - began_s)))
 
     @contextmanager
     def _one_watch(self) -> Iterator[None]:

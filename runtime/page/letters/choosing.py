@@ -9,11 +9,12 @@ from runtime.errors import AmendsError, InvalidMessage
 from runtime.operate.dead_letters import check_awaited, check_dispensable
 from runtime.operate.letter_groups import letters_page
 from runtime.operate.parked_mail import ParkedMail
+from runtime.operate.run import COUNTED_FROM
 from runtime.page.desk import Acting, PageDesk
 from runtime.page.forms import FormRefused, FormShape
-from runtime.page.letters.listing import FILTER, ITEMS, item_of, item_text, letters_of, stored_letters
+from runtime.page.letters.listing import FILTER, ITEMS, item_of, item_text, letters_of
 from runtime.page.links import link
-from runtime.page.runs.saying import COUNTED_FROM, run_name
+from runtime.page.runs.saying import run_name
 from runtime.page.screen import Screen
 from runtime.protos.saga_pb2 import LetterRun
 from runtime.store.port import OperatorStore
@@ -59,7 +60,7 @@ async def _all(store: OperatorStore, chosen: Mapping[str, str]) -> tuple[list[Pa
         raise InvalidMessage(
             "a filter that says nothing would mean every dead letter: say which, or choose some by hand"
         )
-    page = await letters_page(store, await stored_letters(store, wanted), limit=ALL_MAX)
+    page = await letters_page(store, wanted, limit=ALL_MAX)
     if not page.letters:
         raise InvalidMessage("no dead letter fits any more: they were handled, replayed or discarded in the meantime")
     return list(page.letters), page.next is not None

@@ -13,18 +13,16 @@ from runtime.contracts import Contracts
 from runtime.envelope import address_of
 from runtime.errors import AmendsError, InvalidMessage
 from runtime.observe.plain import as_plain
-from runtime.operate.bulk import Filter
 from runtime.operate.dead_letters import letter_place_of, letter_place_text
-from runtime.operate.letter_groups import READ_MAX, LetterGroup, Letters, groups, letters_page
+from runtime.operate.letter_filter import LetterFilter
+from runtime.operate.letter_groups import READ_MAX, LetterGroup, groups, letters_page
 from runtime.operate.parked_mail import ParkedMail
-from runtime.operate.stored_kinds import stored_kind
 from runtime.page.desk import PageDesk
 from runtime.page.links import PageAddress, address_link, conversation_link, link
 from runtime.page.screen import ROWS_MAX, Screen
 from runtime.store.parked import ParkedPlace
-from runtime.store.port import OperatorStore
 
-__all__ = ["FILTER", "ITEMS", "dead_letter_screen", "item_of", "item_text", "letters_of", "stored_letters"]
+__all__ = ["FILTER", "ITEMS", "dead_letter_screen", "item_of", "item_text", "letters_of"]
 
 FILTER = ("kind", "key", "type", "sender", "error", "class")
 """Fields of the filter, in the address and in forms."""
@@ -56,7 +54,7 @@ async def dead_letter_screen(desk: PageDesk, target: PageAddress) -> Screen:
     async with desk.view() as store:
         now_s = await store.now_s()
         after = letter_place_of(target.query["after"]) if target.query.get("after") else None
-        page = await letters_page(store, await stored_letters(store, letters_of(chosen)), limit=_PAGE, after=after)
+        page = await letters_page(store, letters_of(chosen), limit=_PAGE, after=after)
     said = {**chosen, "all": "" if any(chosen.values()) else "yes"}
     acting = desk.acting
     values = {
@@ -88,18 +86,9 @@ async def _groups(desk: PageDesk) -> Screen:
     return Screen("letters", "Dead letters", ("groups",), ("filter",), values)
 
 
-def letters_of(fields: Mapping[str, str]) -> Letters:
+def letters_of(fields: Mapping[str, str]) -> LetterFilter:
     named = {name: fields.get(name, "") for name in FILTER if name != "class"}
-    return Letters(Filter(**named), fields.get("class", ""))
-
-
-async def stored_letters(store: OperatorStore, wanted: Letters) -> Letters:
-    """By the names that the store has for kinds. Raises StoreError."""
-    asked = wanted.filter
-    sender, *key = asked.sender.partition("/")
-    sender = "".join((await stored_kind(store, sender), *key))
-    kind = await stored_kind(store, asked.kind)
-    return Letters(Filter(kind, asked.key, asked.type, sender, asked.error), wanted.error_class)
+    return LetterFilter(**named, error_class=fields.get("class", ""))
 
 
 def item_text(letter: ParkedMail) -> str:

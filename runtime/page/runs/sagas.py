@@ -10,12 +10,13 @@ from runtime.envelope import Address, address_of, parse_address
 from runtime.errors import AmendsError, InvalidMessage
 from runtime.operate import repair_runs
 from runtime.operate.repairs import look_ahead, record_of
+from runtime.operate.run import COUNTED_FROM
 from runtime.operate.survey import Wanted, sagas
 from runtime.page.acts.drafted import act_named
 from runtime.page.desk import Acting, PageDesk
 from runtime.page.forms import FormRefused, FormShape
 from runtime.page.links import PageAddress, link
-from runtime.page.runs.saying import COUNTED_FROM, SAID, check_count, is_known, run_link, run_name
+from runtime.page.runs.saying import SAID, check_count, is_known, run_link, run_name
 from runtime.page.saga_list import FIELDS, wanted_of
 from runtime.page.screen import ROWS_MAX, Screen
 from runtime.protos.saga_pb2 import RepairSaga

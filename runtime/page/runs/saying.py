@@ -6,15 +6,14 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from runtime.errors import InvalidMessage
+from runtime.operate.run import COUNTED_FROM
 from runtime.page.desk import Acting
 from runtime.page.links import link
 from runtime.store.port import OperatorStore
 
-__all__ = ["COUNTED_FROM", "SAID", "check_count", "is_known", "run_link", "run_name"]
+__all__ = ["SAID", "check_count", "is_known", "run_link", "run_name"]
 
 SAID = ("who", "reason", "count")
-COUNTED_FROM = 20
-"""An act on more items than that takes their number, typed."""
 
 
 def check_count(fields: Mapping[str, str], items: int) -> None:

@@ -9,8 +9,9 @@ from collections.abc import Sequence
 import pytest
 
 from runtime.errors import InvalidMessage, StoreUnavailable
-from runtime.operate.bulk import Filter, act_on, choose
+from runtime.operate.bulk import act_on
 from runtime.operate.dead_letters import Act, check_awaited, replay
+from runtime.operate.letter_filter import LetterFilter, choose
 from runtime.operate.parked_mail import ParkedMail
 from runtime.protos.saga_pb2 import Exchange
 from runtime.saga.view import Phase
@@ -48,20 +49,20 @@ def parked(store: MemoryStore) -> list[int]:
 @pytest.mark.parametrize(
     ("wanted", "expected"),
     [
-        (Filter(), [1, 2, 3, 4, 5]),
-        (Filter(kind="warehouse"), [4, 5]),
-        (Filter(kind="billing", error="bank IS down"), [1, 2, 3]),
-        (Filter(sender="order-process"), [1, 2, 3]),
-        (Filter(sender=SENDER), [1, 2, 3]),
-        (Filter(sender="order"), []),
-        (Filter(type="BillOrder", kind="warehouse"), [4, 5]),
-        (Filter(type="shop.BillOrder", key="ORD-", kind="billing"), [1, 2, 3]),
-        (Filter(type="Bill"), []),
-        (Filter(key="ORD-2"), []),
+        (LetterFilter(), [1, 2, 3, 4, 5]),
+        (LetterFilter(kind="warehouse"), [4, 5]),
+        (LetterFilter(kind="billing", error="bank IS down"), [1, 2, 3]),
+        (LetterFilter(sender="order-process"), [1, 2, 3]),
+        (LetterFilter(sender=SENDER), [1, 2, 3]),
+        (LetterFilter(sender="order"), []),
+        (LetterFilter(type="BillOrder", kind="warehouse"), [4, 5]),
+        (LetterFilter(type="shop.BillOrder", key="ORD-", kind="billing"), [1, 2, 3]),
+        (LetterFilter(type="Bill"), []),
+        (LetterFilter(key="ORD-2"), []),
     ],
 )
 async def test_letters_are_chosen_by_all_that_is_said(
-    outage: MemoryStore, wanted: Filter, expected: Sequence[int]
+    outage: MemoryStore, wanted: LetterFilter, expected: Sequence[int]
 ) -> None:
     found, more = await choose(outage, wanted, limit=100)
     assert ([int.from_bytes(letter.row.id, "big") for letter in found], more) == (expected, 0)
@@ -117,7 +118,7 @@ def test_all_of_them_has_to_be_said(outage: MemoryStore, arguments: tuple[str, .
 async def test_what_was_done_is_told_although_the_store_fails(
     outage: MemoryStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    letters, _ = await choose(outage, Filter(kind="warehouse"), limit=9)
+    letters, _ = await choose(outage, LetterFilter(kind="warehouse"), limit=9)
     commit = outage.commit
 
     async def once(transitions: Sequence[Transition]) -> list[Verdict]:
@@ -137,7 +138,7 @@ async def test_what_was_done_is_told_whatever_ends_the_others(
     outage: MemoryStore, raised: BaseException, said: str
 ) -> None:
     """An interrupt stops the rest; a letter that nobody can judge is refused like any other."""
-    letters, _ = await choose(outage, Filter(kind="warehouse"), limit=9)
+    letters, _ = await choose(outage, LetterFilter(kind="warehouse"), limit=9)
 
     async def check(store: OperatorStore, letter: ParkedMail) -> None:
         if letter is letters[1]:

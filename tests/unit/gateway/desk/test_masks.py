@@ -22,6 +22,10 @@ MASKED = [
     ("ExplainSaga", pb.ExplainSagaRequest(saga=SAGA), "ExplainSagaResponse"),
     ("GetHistory", pb.GetHistoryRequest(saga=SAGA), "HistoryMoment"),
     ("ListDeadLetters", pb.ListDeadLettersRequest(), "DeadLetterSummary"),
+    ("GroupDeadLetters", pb.GroupDeadLettersRequest(), "DeadLetterGroup"),
+    ("GetBatch", pb.GetBatchRequest(), "Batch"),
+    ("ListBatches", pb.ListBatchesRequest(), "Batch"),
+    ("ListActs", pb.ListActsRequest(), "ActDone"),
 ]
 
 

@@ -21,7 +21,15 @@ from runtime.text_rules import check_reach
 from tests.unit.gateway.desk.serving import serving
 
 METHODS = {one.name: one for one in admin_pb2.DESCRIPTOR.services_by_name["AdminService"].methods}
-ACTS = {"Act", "ReplayDeadLetter", "DiscardDeadLetter", "StartBatch", "ContinueBatch"}
+ACTS = {
+    "Act",
+    "ReplayDeadLetter",
+    "DiscardDeadLetter",
+    "StartBatch",
+    "StartLetterBatch",
+    "ContinueBatch",
+    "CancelBatch",
+}
 
 
 def test_every_method_has_a_right() -> None:
