@@ -17,7 +17,7 @@ from runtime.protos.saga_pb2 import LetterRun
 from runtime.store.memory import MemoryStore
 from tests.unit.gateway.desk.serving import Stub, act_of, serving, stuck_row
 from tests.unit.operate.conftest import store
-from tests.unit.operate.rows import fill, id_of, mail
+from tests.unit.operate.rows import fill, id_of, join, mail
 
 __all__ = ["store"]
 
@@ -27,6 +27,7 @@ DOWN = pb.LetterQuery(error_class="OSError")
 
 async def filled(store: MemoryStore) -> None:
     """30 bills that a bank's outage has parked, and two labels that were wrong."""
+    await join(store, "billing-1", kinds=("billing", "warehouse"))
     await fill(store, *(mail(number, parked=f"OSError: try {number}") for number in range(1, 31)))
     await fill(store, *(mail(number, kind="warehouse", parked="ValueError: no") for number in (41, 42)))
 
