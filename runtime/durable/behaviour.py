@@ -37,6 +37,7 @@ __all__ = [
     "Outgoing",
     "RetryPolicy",
     "SetTimer",
+    "StepOutcome",
     "Unreached",
     "Versioned",
     "carried",
@@ -168,6 +169,15 @@ MakeSummary = Callable[[Message, ActorSummary | None], ActorSummary | None]
 
 
 @record(frozen=True, slots=True)
+class StepOutcome:
+    """What a step, or its undo, has come to, in words that are few, to be counted. Its kind knows which there are."""
+
+    step: str  # its name in the definition
+    outcome: str
+    is_undo: bool = False
+
+
+@record(frozen=True, slots=True)
 class Decision:
     """What handling one message leads to."""
 
@@ -181,6 +191,7 @@ class Decision:
     summary: MakeSummary | None = None  # of an actor that tells of itself beside its state
     keeps_input: bool = False  # the history keeps what the message said, so that the actor can be run over it again
     renamed: Mapping[str, str] | None = None  # timers that have another name from now on, by the old one
+    outcomes: tuple[StepOutcome, ...] = ()  # of a process with steps: what has come of them by this message
 
 
 class Behaviour(Protocol):

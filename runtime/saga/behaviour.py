@@ -10,7 +10,7 @@ from typing import Any
 from google.protobuf.message import Message
 
 from runtime.contracts import contract_of, field_text, names_of
-from runtime.durable.behaviour import Decision, Delivery, Lack, RetryPolicy, SetTimer
+from runtime.durable.behaviour import Decision, Delivery, Lack, RetryPolicy, SetTimer, StepOutcome
 from runtime.envelope import Envelope
 from runtime.errors import FinalError, NotCarried
 from runtime.failures import text_of
@@ -25,6 +25,7 @@ from runtime.saga.migration import Unmovable, migrate, way_of
 from runtime.saga.node import LOCK_NEWS, full_name
 from runtime.saga.node_bounds import NodeBounds
 from runtime.saga.on import On
+from runtime.saga.outcomes import outcomes, tasks_before
 from runtime.saga.saga import Saga
 from runtime.saga.stored import described
 from runtime.saga.summary import summary_of
@@ -89,7 +90,7 @@ class SagaBehaviour:
                 return self._carry_over(state, delivery)
             return self._not_ours(self._begun_elsewhere(state, delivery.envelope.key).reason, delivery)
         message = self._input(state, delivery)
-        step = self._advance(state, message, delivery)
+        step, found = self._advance(state, message, delivery)
         ended = state.status in _AT_REST
         return Decision(
             step.outgoing,
@@ -100,11 +101,16 @@ class SagaBehaviour:
             alarm=step.alarm,
             summary=summary_of,
             keeps_input=self.definition.keeps_inputs,
+            outcomes=found,
         )
 
-    def _advance(self, state: saga_pb2.SagaRecord, given: inputs.Input, delivery: Delivery) -> inputs.Advance:
+    def _advance(
+        self, state: saga_pb2.SagaRecord, given: inputs.Input, delivery: Delivery
+    ) -> tuple[inputs.Advance, tuple[StepOutcome, ...]]:
+        definition, before = self.definition, tasks_before(state, self.definition, given)
         bounds = NodeBounds(delivery.body_bytes_max, delivery.state_bytes_max, delivery.unreached)
-        return advance(self.definition, state, given, delivery.now_s, delivery.next_id, bounds)
+        step = advance(definition, state, given, delivery.now_s, delivery.next_id, bounds)
+        return step, outcomes(before, state, definition, given, step)
 
     def _carry_over(self, state: saga_pb2.SagaRecord, delivery: Delivery) -> Decision:
         """Make it an instance of the present definition, begin what is ready there, and go on with the message."""
@@ -118,7 +124,8 @@ class SagaBehaviour:
         message = self._input(state, delivery)
         if isinstance(message, inputs.TimerFired):
             message = inputs.TimerFired(renamed.get(message.name, message.name))
-        steps = [self._advance(state, one, delivery) for one in (inputs.CarriedOver(), message)]
+        advances = [self._advance(state, one, delivery) for one in (inputs.CarriedOver(), message)]
+        steps = [step for step, _ in advances]
         way = " by way of ".join(["", *(one.hex() for one in between)])
         carried = f"carried over from version {old}{way} to {definition.fingerprint.hex()}"
         notes = [carried, *(one.note for one in steps)]
@@ -131,6 +138,7 @@ class SagaBehaviour:
             summary=summary_of,
             renamed=renamed,
             keeps_input=definition.keeps_inputs,
+            outcomes=tuple(outcome for _, found in advances for outcome in found),
         )
 
     def lacks(self, state: Message, key: str, type_: str) -> Lack | None:

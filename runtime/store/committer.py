@@ -18,9 +18,10 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from runtime.backoff import Backoff
+from runtime.distribution import Distribution
 from runtime.errors import CommitUnknown, Overloaded, StoreCorrupt, StoreError, StoreReplaced, StoreUnavailable
 from runtime.failpoints import Failpoint
 from runtime.ports import Ports
@@ -48,6 +49,9 @@ Done = Callable[[Verdict | StoreError], None]
 
 _Job = tuple[Unit, Done]
 
+_COMMIT_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+_BATCHES = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0)
+
 _SETTLE = Backoff(0.05, 2.0, jitter=0.0)  # The pauses between questions to a store that does not answer.
 
 
@@ -60,7 +64,8 @@ class CommitterStats:
     conflicts: int = 0  # verdicts other than COMMITTED
     failures: int = 0  # transitions that were told an error
     unknown: int = 0  # commits whose outcome had to be asked for
-    commit_s: float = 0.0  # that the store took for the commits
+    commit_s: Distribution = field(default_factory=lambda: Distribution(_COMMIT_S))  # that the store took for each
+    batches: Distribution = field(default_factory=lambda: Distribution(_BATCHES))  # transitions of each
 
 
 class Committer:
@@ -166,7 +171,8 @@ class Committer:
         if took_s > self._slow_s:
             self._ports.report(CommitSlow(took_s, len(jobs)))
         self.stats.commits += 1
-        self.stats.commit_s += took_s
+        self.stats.commit_s.add(took_s)
+        self.stats.batches.add(len(jobs))
         self._ports.failpoint(Failpoint.COMMIT_ANSWERED)
         self._keep(batch, [verdict is _COMMITTED for verdict in verdicts])
         for (_, done), verdict in zip(jobs, verdicts, strict=True):

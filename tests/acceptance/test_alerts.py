@@ -5,6 +5,7 @@ promtool judges the alerts, as it would for a Prometheus that has loaded them.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import shutil
@@ -20,7 +21,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from runtime.saga.view import Phase
 from tests.acceptance.deployments import DEPLOY
-from tests.unit.gateway.monitor.test_on_node import watched
+from tests.unit.gateway.monitor.test_on_node import order_without_goods, watched
 from tests.unit.operate.rows import SAGA, fill, mail, saga
 from tests.unit.saga.records import task_in
 
@@ -57,6 +58,9 @@ async def test_each_metric_and_label_that_is_asked_for_is_told_by_a_real_node() 
         owing = saga("A", status=SAGA.STUCK, tasks=(task_in(Phase.OWED, "bill"),))
         await fill(one.store, owing, saga("B", tasks=(task_in(Phase.UNKNOWN, "ship"),)))
         await fill(one.store, mail(7, kind="billing", parked="torn"))
+        await one.node.client.ask(order_without_goods(), timeout=10.0)
+        while not await one.metric("amends_saga_seconds_count", status="compensated"):
+            await asyncio.sleep(0.02)
         told = (await one.get("/metrics")).text
     names: dict[str, set[str]] = {}
     for family in text_string_to_metric_families(told):

@@ -56,11 +56,12 @@ class Release:
         self.handled = RecentlyHandled()
         self.throttle = Throttle(kind, ports)
         self.counts = TurnCounts()
+        self._clock = ports.clock
         self._outlet = outlet
         self._put_off = put_off
 
     def __call__(self, draft: Draft) -> None:
-        self.counts.add(draft)
+        self.counts.add(draft, self._clock.monotonic_s())
         if draft.traces and draft.kind.tracing is not None:
             draft.kind.tracing.committed(draft)
         self.handled.add(draft.consumed)

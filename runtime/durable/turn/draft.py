@@ -12,6 +12,7 @@ from collections.abc import Mapping
 
 from google.protobuf.message import DecodeError, Message
 
+from runtime.durable.behaviour import StepOutcome
 from runtime.durable.kind import Kind
 from runtime.durable.traces.tracing import BegunSpan
 from runtime.envelope import Address, Envelope, shard_of
@@ -68,6 +69,7 @@ class Draft:
         "address",
         "alarm",
         "answers",
+        "begun_s",
         "blocked_until_s",
         "consumed",
         "ended",
@@ -79,6 +81,7 @@ class Draft:
         "last_message_id",
         "never_to_run",
         "now_s",
+        "outcomes",
         "outgoing",
         "rescheduled",
         "revision",
@@ -118,6 +121,8 @@ class Draft:
         self.rescheduled: list[MailRow] = []
         self.facts: list[Fact] = []  # They become true, and are told, when this has committed.
         self.answers: list[ClientAnswer] = []
+        self.outcomes: list[StepOutcome] = []  # They are counted when this has committed.
+        self.begun_s = kind.ports.clock.monotonic_s()
         self.blocked_until_s = 0.0  # Until then mail waits for the message before it that is tried again.
         self.ended = False
         self.failed = False  # Some message of the turn has failed.

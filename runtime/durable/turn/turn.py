@@ -253,8 +253,7 @@ class Turn:
         )
 
     def _accept(self, envelope: Envelope, decision: Decision, sends: Sends, attempts: int) -> None:
-        draft = self.draft
-        outcome = decision.outcome
+        draft, outcome = self.draft, decision.outcome
         if envelope.timer:
             draft.drop_timer(envelope.timer)
             outcome = Outcome.FIRED if outcome is Outcome.HANDLED else outcome
@@ -265,6 +264,7 @@ class Turn:
         draft.ended = decision.ended
         self._summary_of = decision.summary or self._summary_of
         draft.alarm = decision.alarm or draft.alarm
+        draft.outcomes += decision.outcomes
         sends.close(outcome, attempts, decision.note, keeps_input=decision.keeps_input)
 
     def _restore(self, message: Message, envelope: Envelope) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, SummaryMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
@@ -17,6 +17,8 @@ from runtime.gateway.monitor.fact_counts import FactCounts
 from runtime.gateway.monitor.loop_lag import LoopLag
 from runtime.gateway.monitor.parts import NodeParts
 from runtime.gateway.monitor.readiness import Readiness
+from runtime.gateway.monitor.spread import spread
+from runtime.gateway.monitor.turn_metrics import of_turns
 
 __all__ = ["NodeMetrics"]
 
@@ -43,7 +45,7 @@ class NodeMetrics(Collector):
         parts = self._readiness.parts
         if parts is not None:
             yield from _of_membership(parts)
-            yield from _of_turns(parts)
+            yield from of_turns(parts)
             yield from _of_mail(parts)
             yield from _of_commits(parts)
             yield from _of_peers(parts)
@@ -81,27 +83,6 @@ def _of_membership(parts: NodeParts) -> Iterator[Metric]:
     )
 
 
-def _of_turns(parts: NodeParts) -> Iterator[Metric]:
-    actors = GaugeMetricFamily("amends_actors", "Actors in the memory of this node.", labels=["kind"])
-    turns = CounterMetricFamily("amends_turns", "Turns that have committed.", labels=["kind"])
-    failed = CounterMetricFamily(
-        "amends_turns_failed", "Turns in which a message failed, and was put off or parked.", labels=["kind"]
-    )
-    messages = CounterMetricFamily("amends_messages", "Messages and timers that were handled.", labels=["kind"])
-    sagas = CounterMetricFamily(
-        "amends_sagas_came_to", "Sagas that a turn has brought to a status.", labels=["kind", "status"]
-    )
-    for kind, sweeper in parts.sweepers.items():
-        counts = sweeper.residents.release.counts
-        actors.add_metric([kind], len(sweeper.residents))
-        turns.add_metric([kind], counts.turns)
-        failed.add_metric([kind], counts.failed)
-        messages.add_metric([kind], counts.messages)
-        for status, count in counts.came_to.items():
-            sagas.add_metric([kind, status], count)
-    yield from (actors, turns, failed, messages, sagas)
-
-
 def _of_mail(parts: NodeParts) -> Iterator[Metric]:
     found = CounterMetricFamily(
         "amends_mail_found",
@@ -121,9 +102,8 @@ def _of_mail(parts: NodeParts) -> Iterator[Metric]:
 
 def _of_commits(parts: NodeParts) -> Iterator[Metric]:
     stats = parts.committer.stats
-    yield SummaryMetricFamily(
-        "amends_commit_seconds", "Group commits, and how long the store took for them.", stats.commits, stats.commit_s
-    )
+    yield spread("amends_commit_seconds", "How long the store took for group commits.", (), [((), stats.commit_s)])
+    yield spread("amends_commit_transitions", "How many transitions share a commit.", (), [((), stats.batches)])
     yield GaugeMetricFamily(
         "amends_commits_waiting", "Transitions that queue behind the commit under way.", parts.committer.waiting
     )

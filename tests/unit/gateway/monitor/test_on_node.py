@@ -180,18 +180,32 @@ async def test_what_a_node_has_done_is_counted() -> None:
         assert await one.metric("amends_shards", kind="billing") == 16.0
         assert await one.metric("amends_shards_unowned", kind="billing") == 0.0
         assert await one.metric("amends_reports_total", report="NodeStarted") == 1.0
-        assert (await one.metric("amends_commit_seconds_count") or 0.0) >= 1.0
+        commits = await one.metric("amends_commit_seconds_count")
+        assert commits and await one.metric("amends_commit_transitions_count") == commits
+        assert await one.metric("amends_commit_transitions_sum") == await one.metric("amends_transitions_total")
         assert await one.metric("amends_node_info", node="one") == 1.0
+
+
+def order_without_goods() -> PlaceOrder:
+    """Its saga is turned back by a refusal."""
+    line = OrderLine(sku="NONE", quantity=1)
+    return PlaceOrder(order_id="ORD-1", line=line, amount_cents=1, flow=ORCHESTRATION)
 
 
 async def test_sagas_are_counted_by_the_statuses_that_they_come_to() -> None:
     async with watched() as one:
-        order = PlaceOrder(order_id="ORD-1", line=OrderLine(sku="NONE", quantity=1), amount_cents=1, flow=ORCHESTRATION)
-        await one.node.client.ask(order, timeout=10.0)
+        await one.node.client.ask(order_without_goods(), timeout=10.0)
         while await one.metric("amends_sagas_came_to_total", status="compensated") != 1.0:  # There are no goods.
             await asyncio.sleep(0.02)
         for status in ("running", "compensating"):
             assert await one.metric("amends_sagas_came_to_total", kind="order-process", status=status) == 1.0
+        of_saga = {"kind": "order-process"}
+        assert await one.metric("amends_steps_total", step="ship", outcome="refused", **of_saga) == 1.0
+        assert await one.metric("amends_undos_total", step="bill", outcome="done", **of_saga) == 1.0
+        assert await one.metric("amends_saga_seconds_count", status="compensated", **of_saga) == 1.0
+        assert await one.metric("amends_saga_seconds_bucket", status="compensated", le="60.0", **of_saga) == 1.0
+        turns = await one.metric("amends_turns_total", **of_saga)
+        assert await one.metric("amends_turn_seconds_bucket", le="+Inf", **of_saga) == turns
 
 
 async def test_mail_that_nobody_pushed_is_counted_when_a_look_finds_it() -> None:
