@@ -5,6 +5,7 @@
     a deployment, step by step      Cluster               real nodes on virtual time; the fixture is in testing.fixtures
     a deployment under faults       simulate, Clients     thousands of hostile runs, each repeatable from its seed
     what no seed could repeat       check_catalogue       sets in their own order, clocks, randomness, ...
+    what operators are to see       write_proofs          of explorations and simulations, as a file
     real processes                  Harness               started, killed, frozen, restarted
     a store of one's own            StoreConformance      the promises of the port, as tests
     a PostgreSQL of one's own       PostgresServer        a server in testing.processes.postgresql, or a fixture there
@@ -22,6 +23,7 @@ from runtime.testing.determinism.sources import check_catalogue
 from runtime.testing.explorer.bounds import Bounds
 from runtime.testing.explorer.explore import explore
 from runtime.testing.processes.harness import Harness, NodeProcess, NotInTime
+from runtime.testing.proofs import write_proofs
 from runtime.testing.rules.ledger import Violation
 from runtime.testing.runs.clients import Clients
 from runtime.testing.runs.seeds import SeedBatch, simulate
@@ -53,4 +55,5 @@ __all__ = [
     "check_catalogue",
     "explore",
     "simulate",
+    "write_proofs",
 ]

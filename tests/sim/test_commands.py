@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from actors.orchestration import OrderProcess
 from protos.billing_pb2 import BillOrder
+from runtime.operate.proofs.proof import Proof, ProofResult, SeedsSimulated
+from runtime.operate.proofs.proof_file import read_file
 from runtime.testing.commands.group import proving
 from runtime.testing.virtual.dice import Dice
 from runtime.testing.world.world import World
@@ -31,22 +34,39 @@ class CarelessOrders(Orders):
         return CarelessClients(world, dice)
 
 
-def test_many_seeds_end_with_one_object_of_figures() -> None:
-    done = CliRunner().invoke(proving, ["simulate", "--seeds", "3", "--from", "50", "--json"])
+def simulated(proof: Proof) -> SeedsSimulated:
+    assert isinstance(proof.did, SeedsSimulated)
+    return proof.did
+
+
+def test_many_seeds_end_with_one_object_of_figures(tmp_path: Path) -> None:
+    file = tmp_path / "orders.proofs.json"
+    done = CliRunner().invoke(proving, ["simulate", "--seeds", "3", "--from", "50", "--json", "--proof", str(file)])
     assert done.exit_code == 0, done.output
     figures = json.loads(done.stdout.splitlines()[-1])
     assert (figures["seeds"], figures["violations"]) == (3, 0)
     assert figures["seeds_per_s"] > 0 and 0 < figures["completed_share"] < 1 and figures["faults"]
+    [proof] = read_file(file)
+    did = simulated(proof)
+    assert (proof.kind, proof.version) == ("order-process", OrderProcess.definition.fingerprint.hex())
+    assert proof.is_whole and (did.workload, did.seeds, did.first_seed, did.last_seed) == ("orders", 3, 50, 52)
+    assert (did.steps, did.failpoints) == (figures["steps"], figures["failpoints"])
+    assert did.begun >= did.begun_in > 0
 
 
-def test_a_broken_promise_is_shown_with_the_command_that_shows_it_again() -> None:
-    name = f"{__name__}:CarelessOrders"
-    done = CliRunner().invoke(proving, ["simulate", "--seeds", "1", "--calm", "--workload", name])
+def test_a_broken_promise_is_shown_with_the_command_that_shows_it_again(tmp_path: Path) -> None:
+    name, file = f"{__name__}:CarelessOrders", tmp_path / "orders.proofs.json"
+    command = ["simulate", "--seeds", "1", "--calm", "--workload", name, "--proof", str(file)]
+    done = CliRunner().invoke(proving, command)
     assert done.exit_code == 1
     assert "promises broken" in done.output and "ORD-0 is not the order that was placed" in done.output
     assert "PlaceOrder" in done.output, "the messages of the order are not shown"
     assert f"again: python -m runtime.testing replay 0 --workload {name} --calm\n" in done.output
     assert f"smaller: python -m runtime.testing shrink 0 --workload {name} --calm\n" in done.output
+    [proof] = read_file(file)
+    assert (proof.result, simulated(proof).calm) == (ProofResult.BROKEN, True)
+    assert "ORD-0 is not the order that was placed" in proof.broke
+    assert proof.shown_by == f"python -m runtime.testing replay 0 --workload {name} --calm"
 
 
 def test_one_seed_tells_its_story() -> None:

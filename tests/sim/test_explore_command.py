@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from actors.orchestration import OrderProcess
 from protos.orders_pb2 import OrderProcessState
+from runtime.operate.proofs.proof import Proof, ProofResult, SchedulesExplored
+from runtime.operate.proofs.proof_file import read_file
 from runtime.saga.saga import Saga
 from runtime.testing.commands.group import proving
 from tests.unit.testing.explorer.sagas import STARTED, bill, ship
@@ -27,22 +30,37 @@ class Needy(Saga[OrderProcessState], kind="needy"):
     flow = bill >> ship
 
 
-def test_a_right_saga_ends_with_one_object_that_says_all_was_seen() -> None:
-    done = CliRunner().invoke(proving, ["explore", ORDERS, *FEW, "--json"])
+def explored(proof: Proof) -> SchedulesExplored:
+    assert isinstance(proof.did, SchedulesExplored)
+    return proof.did
+
+
+def test_a_right_saga_ends_with_one_object_that_says_all_was_seen(tmp_path: Path) -> None:
+    file = tmp_path / "orders.proofs.json"
+    done = CliRunner().invoke(proving, ["explore", ORDERS, *FEW, "--json", "--proof", str(file)])
     assert done.exit_code == 0, done.output
     figures = json.loads(done.stdout.splitlines()[-1])
     assert (figures["violations"], figures["complete"], figures["stopped_by"]) == (0, True, "")
     assert figures["states"] > 100 and set(figures["ends"]) == {"completed", "compensated", "stuck"}
     assert figures["bounds"]["faults_max"] == 1 and figures["found"] == []
     assert len(done.stdout.splitlines()) == 1
+    [proof] = read_file(file)
+    assert (proof.kind, proof.version) == ("order-process", OrderProcess.definition.fingerprint.hex())
+    assert proof.is_whole and proof.made_at_s > 1.7e9 and proof.amends
+    assert {"bounds": explored(proof).bounds, "states": explored(proof).states}.items() <= figures.items()
 
 
-def test_a_wrong_saga_ends_with_the_shortest_schedule_as_a_diagram() -> None:
-    done = CliRunner().invoke(proving, ["explore", f"{__name__}:Needy", *FEW])
+def test_a_wrong_saga_ends_with_the_shortest_schedule_as_a_diagram(tmp_path: Path) -> None:
+    file = tmp_path / "needy.proofs.json"
+    done = CliRunner().invoke(proving, ["explore", f"{__name__}:Needy", *FEW, "--proof", str(file)])
     assert done.exit_code == 1
     assert "not complete: stopped by violations" in done.stdout
     assert "author: undo of step ship raised ValueError: there is no label to void" in done.stdout
     assert "■ timer of step ship fires" in done.stdout
+    [proof] = read_file(file)
+    assert (proof.kind, proof.result, proof.short_of) == ("needy", ProofResult.BROKEN, "")
+    assert proof.broke.startswith("author: undo of step ship raised ValueError")
+    assert len(proof.shown_by.splitlines()) == 4, "the schedule, a line for each move"
 
 
 def test_the_schedule_can_be_had_as_mermaid_and_as_json() -> None:
@@ -79,10 +97,14 @@ def test_without_a_name_and_without_a_catalogue_it_says_what_to_write(
     assert "name sagas as MODULE:SAGA" in done.output
 
 
-def test_a_search_that_is_cut_short_is_said_to_be() -> None:
-    done = CliRunner().invoke(proving, ["explore", ORDERS, "--states", "50"])
+def test_a_search_that_is_cut_short_is_said_to_be(tmp_path: Path) -> None:
+    file = tmp_path / "orders.proofs.json"
+    done = CliRunner().invoke(proving, ["explore", ORDERS, "--states", "50", "--proof", str(file)])
     assert done.exit_code == 0
     assert "not complete: stopped by states_max" in done.stdout
+    [proof] = read_file(file)
+    assert (proof.result, proof.is_whole) == (ProofResult.CLEAN, False)
+    assert proof.short_of == f"stopped by states_max after {explored(proof).states} states"
 
 
 @pytest.mark.parametrize(
@@ -99,6 +121,7 @@ def test_a_search_that_is_cut_short_is_said_to_be() -> None:
         (["explore", "runtime.saga.saga:Saga"], "is no saga: it is the class Saga"),
         (["explore", ORDERS, "--faults", "-1"], "-1 is not in the range"),
         (["explore", ORDERS, "--asks", "0"], "0 is not in the range"),
+        (["explore", ORDERS, "--proof", "no/such/folder/x.json"], "folder no/such/folder is not there; make it first"),
     ],
 )
 def test_bad_input_is_named(arguments: list[str], says: str) -> None:

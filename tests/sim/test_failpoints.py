@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -11,6 +12,8 @@ from click.testing import CliRunner
 from actors.billing import Billing
 from protos.billing_pb2 import OrderRefunded, RefundOrder
 from runtime.failpoints import Failpoint
+from runtime.operate.proofs.proof import CrashesTried, ProofResult
+from runtime.operate.proofs.proof_file import read_file
 from runtime.testing.commands.group import proving
 from runtime.testing.runs.exhaustive import Crash, Reference, pairs, reference, run_crash, singles, some_pairs
 from runtime.testing.world.ambush import Ambush, Ambushes
@@ -95,7 +98,9 @@ def few(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("few")
-def test_a_crash_that_breaks_a_promise_ends_with_exit_code_1_and_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_crash_that_breaks_a_promise_ends_with_exit_code_1_and_its_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A planted bug: once a node has died, refunds are said to be done and are not."""
     crashed: list[Ambush] = []
     spring, refund = Ambushes._spring, Billing.refund
@@ -111,9 +116,13 @@ def test_a_crash_that_breaks_a_promise_ends_with_exit_code_1_and_its_place(monke
     monkeypatch.setattr(
         Billing, "handlers", {**Billing.handlers, REFUND: replace(Billing.handlers[REFUND], function=forgetful)}
     )
-    told = CliRunner().invoke(proving, ["failpoints", "--workload", "crash", "--pairs", "0"])
+    file = tmp_path / "orders.proofs.json"
+    told = CliRunner().invoke(proving, ["failpoints", "--workload", "crash", "--pairs", "0", "--proof", str(file)])
     assert told.exit_code == 1
     assert "killed at" in told.output and "cents stay charged" in told.output
+    [proof] = read_file(file)
+    assert (proof.kind, proof.result) == ("order-process", ProofResult.BROKEN)
+    assert "cents stay charged" in proof.broke and "killed at" in proof.shown_by
 
 
 @pytest.mark.usefixtures("few")
@@ -127,10 +136,15 @@ def test_a_workload_that_fails_without_a_crash_is_refused(monkeypatch: pytest.Mo
 
 
 @pytest.mark.usefixtures("few")
-def test_figures_come_as_one_object() -> None:
-    told = CliRunner().invoke(proving, ["failpoints", "--workload", "crash", "--pairs", "20", "--json"])
+def test_figures_come_as_one_object(tmp_path: Path) -> None:
+    file = tmp_path / "orders.proofs.json"
+    command = ["failpoints", "--workload", "crash", "--pairs", "20", "--json", "--proof", str(file)]
+    told = CliRunner().invoke(proving, command)
     assert told.exit_code == 0, told.output
     figures = json.loads(told.stdout.splitlines()[-1])
     assert (figures["violations"], figures["pairs"]) == (0, 20)
     assert figures["runs"] == figures["hits"] + 20
     assert figures["unreached"]
+    [proof] = read_file(file)
+    assert proof.is_whole and isinstance(proof.did, CrashesTried)
+    assert (proof.did.singles, proof.did.pairs, proof.did.failpoints) == (figures["hits"], 20, figures["failpoints"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import click
@@ -49,9 +50,12 @@ def _bound(name: str, help: str, *, least: int = 0) -> Callable[[Any], Any]:
 @_bound("asks", "Every budget of the saga is cut to so many asks.", least=1)
 @_bound("states", "Stop after so many states; each takes about 1 KB of memory.", least=1)
 @click.option("--mermaid", is_flag=True, help="Show schedules as Mermaid instead of text.")
+@options.proof
 @options.as_json
 @click.pass_context
-def explore(ctx: click.Context, /, sagas: tuple[str, ...], mermaid: bool, as_json: bool, **bounds: int) -> None:
+def explore(
+    ctx: click.Context, /, sagas: tuple[str, ...], mermaid: bool, proof: Path | None, as_json: bool, **bounds: int
+) -> None:
     """Try every schedule of each saga, and show the shortest that break a promise.
 
     An argument names a class in a module, as in examples.trip.saga:BookTrip, or a catalogue, as in
@@ -60,15 +64,16 @@ def explore(ctx: click.Context, /, sagas: tuple[str, ...], mermaid: bool, as_jso
     order. A client may cancel, and the deadline may pass. Each option but --asks and --states limits how much of that
     happens in one schedule. With --json, each saga ends with one object on a line of its own.
     """
-    named, has_broken = sagas_named(sagas), False
+    named, all_found = sagas_named(sagas), list[Exploration]()
     with Ending() as ending:
         for saga in named:
             found = _run(saga, Bounds(**bounds), ending)
             _show(found, mermaid=mermaid, as_json=as_json)
-            has_broken |= bool(found.violations)
+            all_found.append(found)
             if ending.name:
                 break
-    ctx.exit(ending.exit_code(1 if has_broken else 0))
+    options.write(proof, *all_found)
+    ctx.exit(ending.exit_code(1 if any(one.violations for one in all_found) else 0))
 
 
 def _show(found: Exploration, *, mermaid: bool, as_json: bool) -> None:

@@ -7,18 +7,24 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 
 import click
 
+from runtime.adapters import SystemClock
 from runtime.failpoints import Failpoint
+from runtime.operate.proofs.proof import CrashesTried, Proof, ProofResult
+from runtime.operate.proofs.proof_file import cut_text
 from runtime.testing.commands import options
 from runtime.testing.commands.ending import Ending
 from runtime.testing.commands.loading import workload_named
 from runtime.testing.commands.spread import spread
+from runtime.testing.proofs import Begun
 from runtime.testing.runs.exhaustive import Crash, Reference, pairs, reference, run_crash, singles, some_pairs
 from runtime.testing.runs.run import RunResult
 from runtime.testing.runs.story import story
 from runtime.testing.runs.workload import Workload
+from runtime.version import amends_version
 
 __all__ = ["failpoints"]
 
@@ -32,9 +38,18 @@ _SHOWN_MAX = 3
 @click.option("--list", "only_list", is_flag=True, help="Only list the points.")
 @options.workload
 @options.jobs
+@options.proof
 @options.as_json
 @click.pass_context
-def failpoints(ctx: click.Context, pairs_max: int | None, only_list: bool, name: str, jobs: int, as_json: bool) -> None:
+def failpoints(
+    ctx: click.Context,
+    pairs_max: int | None,
+    only_list: bool,
+    name: str,
+    jobs: int,
+    proof: Path | None,
+    as_json: bool,
+) -> None:
     """Kill a node at every failpoint, each time it is reached, and at every ordered pair of failpoints."""
     if only_list:
         click.echo("\n".join(f"{point.name:20} {point.value}" for point in Failpoint))
@@ -48,12 +63,19 @@ def failpoints(ctx: click.Context, pairs_max: int | None, only_list: bool, name:
     with Ending() as ending:
         tally = _run(base, [*once, *twice], name, jobs=jobs, ending=ending)
     ending.say(tally.crashes.total(), len(once) + len(twice), "runs")
+    options.write(proof, tally)
     _tell(tally, base, once, twice, as_json=as_json)
     ctx.exit(ending.exit_code(1 if tally.failed else 0))
 
 
 @dataclass(slots=True)
 class _Tally:
+    workload: str
+    seed: int
+    planned: int
+    begun: Begun = field(default_factory=Begun)
+    singles: int = 0  # Runs that were to crash once.
+    ended_at_s: float = 0.0  # Seconds since 1970.
     crashes: Counter[int] = field(default_factory=Counter)  # Counts the runs by their crashes: none, one or two.
     died_at: Counter[Failpoint] = field(default_factory=Counter)
     failed: list[tuple[Crash, RunResult]] = field(default_factory=list)
@@ -61,14 +83,44 @@ class _Tally:
     def add(self, crash: Crash, result: RunResult) -> None:
         died = result.faults.get("killed at a failpoint", 0)
         self.crashes[died] += 1
+        self.singles += crash.after is None
+        self.begun.add(result.begun)
+        self.ended_at_s = SystemClock().now_s()
         if died:
             self.died_at[crash.point] += 1
         if result.violations:
             self.failed.append((crash, result))
 
+    def proofs(self) -> Sequence[Proof]:
+        """See `Proving`. A broken promise counts against each saga that the runs have begun."""
+        return [self._proof(kind, version) for kind, version in sorted(self.begun.instances)]
+
+    def _proof(self, kind: str, version: str) -> Proof:
+        broken, runs = self.failed[:1], self.crashes.total()
+        return Proof(
+            kind=kind,
+            version=version,
+            made_at_s=self.ended_at_s,
+            amends=amends_version(),
+            result=ProofResult.BROKEN if broken else ProofResult.CLEAN,
+            short_of=f"only {runs:,} of {self.planned:,} runs were made" if runs < self.planned and not broken else "",
+            broke="".join(cut_text(f"{run.violations[0].invariant}: {run.violations[0].what}") for _, run in broken),
+            shown_by="".join(f"seed {self.seed}, {crash}" for crash, _ in broken),
+            did=CrashesTried(
+                workload=self.workload,
+                seed=self.seed,
+                singles=self.singles,
+                pairs=runs - self.singles,
+                begun=self.begun.instances[kind, version],
+                begun_in=self.begun.runs[kind, version],
+                failpoints=len(self.died_at),
+                failpoints_of=len(Failpoint),
+            ),
+        )
+
 
 def _run(base: Reference, crashes: Sequence[Crash], name: str, *, jobs: int, ending: Ending) -> _Tally:
-    tally = _Tally()
+    tally = _Tally(name, base.seed, len(crashes))
     with options.progress() as progress:
         bar = progress.add_task("crashes", total=len(crashes))
         for crash, result in spread(partial(_crash, base.seed), name, crashes, jobs=jobs, ending=ending):

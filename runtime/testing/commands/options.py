@@ -1,15 +1,19 @@
-"""What the commands share: options, and a progress bar."""
+"""What the commands share: options, a progress bar, and the file of proofs."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import click
 from click.core import ParameterSource
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from runtime.errors import AmendsError
 from runtime.testing.commands import workloads
+from runtime.testing.proofs import Proving, write_proofs
 
-__all__ = ["as_json", "calm", "jobs", "progress", "refuse_beside", "workload"]
+__all__ = ["as_json", "calm", "jobs", "progress", "proof", "refuse_beside", "workload", "write"]
 
 workload = click.option(
     "--workload",
@@ -29,6 +33,30 @@ jobs = click.option(
     help="So many processes share the runs.",
 )
 calm = click.option("--calm", is_flag=True, help="Run without any faults, as a control.")
+
+proof = click.option(
+    "--proof",
+    type=click.Path(dir_okay=False, writable=True, path_type=Path),
+    callback=lambda ctx, param, path: _in_a_folder(path),
+    metavar="FILE",
+    help="Write what was proven, or broken, into this file, for `amends admin proofs add`.",
+)
+
+
+def write(path: Path | None, *results: Proving) -> None:
+    """Writes the file of `--proof`, if it was asked for. Raises ClickException."""
+    if path is not None:
+        try:
+            write_proofs(path, *results)
+        except AmendsError as error:
+            raise click.ClickException(str(error)) from error
+
+
+def _in_a_folder(path: Path | None) -> Path | None:
+    """Looked at before a long run, and not after it."""
+    if path is not None and not path.parent.is_dir():
+        raise click.BadParameter(f"the folder {path.parent} is not there; make it first")
+    return path
 
 
 def progress() -> Progress:

@@ -43,10 +43,19 @@ __all__ = ["simulate"]
 @options.workload
 @options.jobs
 @options.calm
+@options.proof
 @options.as_json
 @click.pass_context
 def simulate(
-    ctx: click.Context, seeds: int, first: int, seed_file: Path | None, name: str, jobs: int, calm: bool, as_json: bool
+    ctx: click.Context,
+    seeds: int,
+    first: int,
+    seed_file: Path | None,
+    name: str,
+    jobs: int,
+    calm: bool,
+    proof: Path | None,
+    as_json: bool,
 ) -> None:
     """Run many seeds, and show the first that breaks a promise."""
     if seed_file is not None:
@@ -55,6 +64,7 @@ def simulate(
     with Ending() as ending:
         batch = _run(chosen, name, calm=calm, jobs=jobs, ending=ending)
     ending.say(batch.seeds, len(chosen), "seeds")
+    options.write(proof, batch)
     if as_json:
         click.echo(json.dumps(batch.as_object()))
     else:
@@ -68,7 +78,8 @@ def simulate(
 
 
 def _run(seeds: Sequence[int], name: str, *, calm: bool, jobs: int, ending: Ending) -> RunBatch:
-    batch = RunBatch(SystemClock(), expected=() if calm else expected_by(workload_named(name)))
+    expected = () if calm else expected_by(workload_named(name))
+    batch = RunBatch(SystemClock(), expected=expected, workload=name, calm=calm)
     with options.progress() as progress:
         bar = progress.add_task("seeds", total=len(seeds))
         for _, result in spread(partial(_seed, calm), name, seeds, jobs=jobs, ending=ending):

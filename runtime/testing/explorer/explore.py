@@ -52,11 +52,14 @@ def explore(
     violations = (BrokenCheck(*breach, diagram(driver, path)) for breach, path in search.found.items())
     return Exploration(
         saga=saga.__name__,
+        kind=saga.definition.name,
+        version=saga.definition.fingerprint.hex(),
         bounds=bounds,
         states=search.states,
         transitions=search.transitions,
         depth=search.depth,
         took_s=clock.monotonic_s() - began_s,
+        ended_at_s=clock.now_s(),
         complete=not search.stopped_by and not search.found,
         stopped_by=search.stopped_by or ("violations" if search.found else ""),
         ends=dict(search.ends),

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
+from runtime.operate.proofs.proof import Proof, ProofResult, SchedulesExplored
+from runtime.operate.proofs.proof_file import cut_text
 from runtime.testing.explorer.bounds import Bounds
 from runtime.testing.explorer.diagram import Diagram
+from runtime.version import amends_version
 
 __all__ = ["BrokenCheck", "Exploration"]
 
@@ -36,11 +39,14 @@ class Exploration:
     """All that an exploration saw of one saga."""
 
     saga: str
+    kind: str
+    version: str  # The fingerprint of the saga's definition, as stores have it.
     bounds: Bounds
     states: int
     transitions: int
     depth: int  # The number of moves to the farthest state.
     took_s: float
+    ended_at_s: float  # Seconds since 1970.
     complete: bool  # Every schedule within the bounds was seen.
     stopped_by: str  # Why it is not complete: states_max, violations, or a signal.
     ends: Mapping[str, int]  # States at rest, by the saga's status.
@@ -56,6 +62,22 @@ class Exploration:
                 f"{self.saga}: not all schedules within the bounds were seen: {self.stopped_by} stopped the search "
                 f"after {self.states:,} states; raise it, or lower other bounds"
             )
+
+    def proofs(self) -> Sequence[Proof]:
+        """What it has shown of the saga's definition, to be written by `write_proofs`."""
+        broken = self.violations[:1]
+        proof = Proof(
+            kind=self.kind,
+            version=self.version,
+            made_at_s=self.ended_at_s,
+            amends=amends_version(),
+            result=ProofResult.BROKEN if broken else ProofResult.CLEAN,
+            short_of="" if self.complete or broken else f"stopped by {self.stopped_by} after {self.states:,} states",
+            broke="".join(cut_text(f"{one.check}: {one.what}") for one in broken),
+            shown_by="".join(cut_text("\n".join(one.diagram.lines())) for one in broken),
+            did=SchedulesExplored(asdict(self.bounds), self.states, self.transitions, self.depth),
+        )
+        return (proof,)
 
     def lines(self) -> Iterable[str]:
         """The result as text for people."""

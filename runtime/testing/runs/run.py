@@ -61,6 +61,7 @@ class RunResult:
     took_s: float  # In simulated time.
     last: tuple[str, ...] = field(repr=False)  # The last events.
     conversations: dict[bytes, str] = field(repr=False)  # The conversations of the violations, as text.
+    begun: dict[tuple[str, str], int]  # How many instances of each saga there are at the end, by kind and version.
 
 
 def simulate_seed(
@@ -154,6 +155,7 @@ class _Run:
             self._loop.time() - START_S,
             tuple(cluster.last),
             {one.conversation: cluster.ledger.told(one.conversation) for one in violations if one.conversation},
+            cluster.begun,
         )
 
     def _run_all(self) -> None:

@@ -42,20 +42,19 @@ class Standing:
 
 @dataclass(slots=True)
 class SeedBatch(RunBatch):
-    """The totals of many seeds. `workload` is its name on the command line, or empty if it has none."""
-
-    workload: str = ""
+    """The totals of many seeds, and a judgement of them."""
 
     def check(self) -> None:
         """Raises AssertionError with the story of the first seed that broke a promise, and the command to replay it."""
         if self.failed:
-            told = "\n".join(story(self.failed[0], again=self._again(self.failed[0].seed)))
+            told = "\n".join(story(min(self.failed, key=lambda one: one.seed), again=self._again))
             raise AssertionError(f"{self.failures} of {self.seeds} seeds broke {self.violations} promises\n{told}")
 
-    def _again(self, seed: int) -> str:
+    @property
+    def _again(self) -> str:
         if self.workload:
-            return f"replay {seed} --workload {self.workload}"
-        return f"replay {seed} --workload ...; to name it, give simulate a function and a class that a module names"
+            return self.again
+        return f"{self.again}; to name it, give simulate a function and a class that a module names"
 
 
 def simulate(
@@ -75,7 +74,7 @@ def simulate(
     check_catalogue(made)
     workload = Standing(made, clients, settings or {})
     name = "" if settings else _name_of(catalogue, clients)
-    batch = SeedBatch(SystemClock(), workload=f"{name} --calm" if name and calm else name)
+    batch = SeedBatch(SystemClock(), workload=name, calm=calm)
     for seed in range(seeds) if isinstance(seeds, int) else seeds:
         batch.add(simulate_seed(seed, workload, calm=calm))
     return batch

@@ -88,6 +88,15 @@ class SimCluster(Surroundings):
         pairs = [(one, other) for one in serving for other in serving if one is not other]
         return [(one.name, other.name) for one, other in pairs if (one.address, other.address) not in open_now]
 
+    @property
+    def begun(self) -> dict[tuple[str, str], int]:
+        """How many sagas the database has, by kind and version."""
+        found: dict[tuple[str, str], int] = {}
+        for kind, version, _, count in self.database.act(self.database.rows.version_counts()):
+            if version:  # What else tells of itself has no definition.
+                found[kind, version] = found.get((kind, version), 0) + count
+        return found
+
     def start(self) -> None:
         for node in self.nodes:
             node.start()
