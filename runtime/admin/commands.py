@@ -25,6 +25,7 @@ from runtime.admin.history_commands import saga_history
 from runtime.admin.known_types import known_types
 from runtime.admin.letter_commands import discard_command, replay_command
 from runtime.admin.pause_commands import pauses
+from runtime.admin.proof_commands import proofs
 from runtime.admin.repair_commands import repair
 from runtime.admin.repair_many_commands import repair_many, repair_run
 from runtime.admin.saga_commands import list_sagas, retry_saga
@@ -116,6 +117,7 @@ admin.add_command(saga_history)
 admin.add_command(serve)
 admin.add_command(token)
 admin.add_command(pauses)
+admin.add_command(proofs)
 admin.add_command(list_timers)
 admin.add_command(top)
 
@@ -206,7 +208,8 @@ def dead_letters_group(ctx: click.Context, limit: int, as_json: bool) -> None:
             click.echo("warning: there are more, beyond --limit", err=True)
 
 
-for listing in (nodes, shards, list_sagas, list_processes, dead_letters_group, list_timers, pauses, definitions):
+LISTINGS = (nodes, shards, list_sagas, list_processes, dead_letters_group, list_timers, pauses, definitions, proofs)
+for listing in LISTINGS:
     watchable(listing)
 
 for command in (replay_command, discard_command, replay_many, discard_many):
