@@ -1,6 +1,7 @@
 """OrderService: what clients call, on any node. A call becomes a command, and the command's answer becomes the reply.
 
     PlaceOrder ─▶ PlaceOrder to sales/ORD-1 ─▶ OrderPlaced | OrderAlreadyPlaced | OrderConflict
+    PlaceOrders ─▶ each order of its stream as by PlaceOrder
     CancelOrder ─▶ the flow that drives the order: CancelSaga to order-process/ORD-1, or CancelOrder to sales/ORD-1
     GetOrder, GetStock ─▶ the store · WatchOrder ─▶ each committed change
 
@@ -12,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import AsyncIterator
-from typing import Never
+from typing import Any, Never
 
 import grpc
 import grpc.aio
@@ -42,6 +43,7 @@ from protos.warehouse_pb2 import RestockRefused, StockState
 from runtime import ActorState, Client, CommandOutcome
 from runtime.envelope import KEY_BYTES_MAX, check_key
 from runtime.errors import CannotJoin, DeadlineExceeded, InvalidMessage, NoSuchSaga, Overloaded
+from runtime.gateway.calls.calls_of import CallsOf
 from runtime.gateway.interceptors import CallFailed, Context, time_left_s, traceparent
 from runtime.protos.saga_pb2 import CancelRefused
 
@@ -72,6 +74,8 @@ class OrderService(orders_pb2_grpc.OrderServiceServicer):
         async with self._client.watch(Sales.kind, request.order_id) as readings:  # before sending: misses nothing
             order = await self._place(command, context)
             return order if order.status in _ENDED else await _ended(readings, time_left_s(context))
+
+    PlaceOrders: Any = CallsOf("/shop.OrderService/PlaceOrder")
 
     async def GetOrder(self, request: orders_pb2.GetOrderRequest, context: Context) -> Order:  # noqa: N802 - named by orders.proto
         return _order(await self._existing(request.order_id))

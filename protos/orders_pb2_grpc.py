@@ -41,6 +41,11 @@ class OrderServiceStub:
                 request_serializer=protos_dot_orders__pb2.PlaceOrderRequest.SerializeToString,
                 response_deserializer=protos_dot_orders__pb2.Order.FromString,
                 _registered_method=True)
+        self.PlaceOrders = channel.stream_stream(
+                '/shop.OrderService/PlaceOrders',
+                request_serializer=protos_dot_orders__pb2.Placements.SerializeToString,
+                response_deserializer=protos_dot_orders__pb2.PlacementAnswers.FromString,
+                _registered_method=True)
         self.GetOrder = channel.unary_unary(
                 '/shop.OrderService/GetOrder',
                 request_serializer=protos_dot_orders__pb2.GetOrderRequest.SerializeToString,
@@ -75,6 +80,13 @@ class OrderServiceServicer:
 
     def PlaceOrder(self, request, context):
         """The same order again gives the same order; the same id with other content is ALREADY_EXISTS.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PlaceOrders(self, request_iterator, context):
+        """Each order of the stream as by PlaceOrder. The node speaks first; see amends.ClientCalls, whose frames these are.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -121,6 +133,11 @@ def add_OrderServiceServicer_to_server(servicer, server):
                     servicer.PlaceOrder,
                     request_deserializer=protos_dot_orders__pb2.PlaceOrderRequest.FromString,
                     response_serializer=protos_dot_orders__pb2.Order.SerializeToString,
+            ),
+            'PlaceOrders': grpc.stream_stream_rpc_method_handler(
+                    servicer.PlaceOrders,
+                    request_deserializer=protos_dot_orders__pb2.Placements.FromString,
+                    response_serializer=protos_dot_orders__pb2.PlacementAnswers.SerializeToString,
             ),
             'GetOrder': grpc.unary_unary_rpc_method_handler(
                     servicer.GetOrder,
@@ -177,6 +194,33 @@ class OrderService:
             '/shop.OrderService/PlaceOrder',
             protos_dot_orders__pb2.PlaceOrderRequest.SerializeToString,
             protos_dot_orders__pb2.Order.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PlaceOrders(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_stream(
+            request_iterator,
+            target,
+            '/shop.OrderService/PlaceOrders',
+            protos_dot_orders__pb2.Placements.SerializeToString,
+            protos_dot_orders__pb2.PlacementAnswers.FromString,
             options,
             channel_credentials,
             insecure,

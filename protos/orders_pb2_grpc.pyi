@@ -37,6 +37,8 @@ class OrderServiceStub:
     def __new__(cls, channel: _aio.Channel) -> OrderServiceAsyncStub: ...
     PlaceOrder: _grpc.UnaryUnaryMultiCallable[_orders_pb2.PlaceOrderRequest, _orders_pb2.Order]
     """The same order again gives the same order; the same id with other content is ALREADY_EXISTS."""
+    PlaceOrders: _grpc.StreamStreamMultiCallable[_orders_pb2.Placements, _orders_pb2.PlacementAnswers]
+    """Each order of the stream as by PlaceOrder. The node speaks first; see amends.ClientCalls, whose frames these are."""
     GetOrder: _grpc.UnaryUnaryMultiCallable[_orders_pb2.GetOrderRequest, _orders_pb2.Order]
     """NOT_FOUND for an order nobody placed."""
     WatchOrder: _grpc.UnaryStreamMultiCallable[_orders_pb2.WatchOrderRequest, _orders_pb2.Order]
@@ -56,6 +58,8 @@ class OrderServiceAsyncStub(OrderServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     PlaceOrder: _aio.UnaryUnaryMultiCallable[_orders_pb2.PlaceOrderRequest, _orders_pb2.Order]  # type: ignore[assignment]
     """The same order again gives the same order; the same id with other content is ALREADY_EXISTS."""
+    PlaceOrders: _aio.StreamStreamMultiCallable[_orders_pb2.Placements, _orders_pb2.PlacementAnswers]  # type: ignore[assignment]
+    """Each order of the stream as by PlaceOrder. The node speaks first; see amends.ClientCalls, whose frames these are."""
     GetOrder: _aio.UnaryUnaryMultiCallable[_orders_pb2.GetOrderRequest, _orders_pb2.Order]  # type: ignore[assignment]
     """NOT_FOUND for an order nobody placed."""
     WatchOrder: _aio.UnaryStreamMultiCallable[_orders_pb2.WatchOrderRequest, _orders_pb2.Order]  # type: ignore[assignment]
@@ -78,6 +82,14 @@ class OrderServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_orders_pb2.Order, _abc.Awaitable[_orders_pb2.Order]]:
         """The same order again gives the same order; the same id with other content is ALREADY_EXISTS."""
+
+    @_abc_1.abstractmethod
+    def PlaceOrders(
+        self,
+        request_iterator: _MaybeAsyncIterator[_orders_pb2.Placements],
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_orders_pb2.PlacementAnswers], _abc.AsyncIterator[_orders_pb2.PlacementAnswers]]:
+        """Each order of the stream as by PlaceOrder. The node speaks first; see amends.ClientCalls, whose frames these are."""
 
     @_abc_1.abstractmethod
     def GetOrder(

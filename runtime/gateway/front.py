@@ -15,11 +15,14 @@ import grpc
 from grpc_health.v1 import health_pb2_grpc
 
 from runtime.durable.client import Client
+from runtime.gateway.calls.frames import CallLimits
+from runtime.gateway.calls.streams import CallStreams, add_calls_service
 from runtime.gateway.client_service import add_client_service
 from runtime.gateway.health import NodeHealth
 from runtime.gateway.interceptors import EdgeInterceptor
 from runtime.gateway.server import GrpcServer, ServerSettings
 from runtime.mesh.channel import GrpcTransport
+from runtime.mesh.frames import frame_limit
 from runtime.ports import Accept, Ports, Transport
 
 __all__ = ["Front", "GrpcFront", "Register"]
@@ -46,7 +49,10 @@ class Front(Protocol):
         ...
 
     async def serving(self, yes: bool) -> None:
-        """Tell whoever asks, or watches, whether this node takes calls. It does not before the first yes."""
+        """Tell whoever asks, or watches, whether this node takes calls. It does not before the first yes.
+
+        A no has clients end their streams of calls, and go elsewhere with what they begin from then on.
+        """
         ...
 
     async def close(self, grace_s: float) -> None:
@@ -68,7 +74,10 @@ class GrpcFront:
     ) -> None:
         """`is_ready` says whether the node takes part in its cluster, for those who ask for `readyz`."""
         self._register = register
-        self._server = GrpcServer(listen, ports, settings, interceptors=[EdgeInterceptor(ports)])
+        settings = settings or ServerSettings()
+        limits = CallLimits(all_calls_max=settings.calls_max, frame_bytes_max=frame_limit(settings.message_bytes_max))
+        self._streams = CallStreams(ports, limits, within=[EdgeInterceptor(ports)])
+        self._server = GrpcServer(listen, ports, settings, interceptors=[self._streams])
         self._health = NodeHealth(is_ready, ports.clock)  # grpc.health.v1, for load balancers and launchers
         self.transport = GrpcTransport()
 
@@ -80,13 +89,16 @@ class GrpcFront:
         await self.serving(False)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server.grpc)
         add_client_service(self._server.grpc, client)
+        add_calls_service(self._server.grpc)
         for register in self._register:
             register(self._server.grpc, client)
         await self._server.start(accept)
 
     async def serving(self, yes: bool) -> None:
         await self._health.serving(yes)
+        self._streams.serving(yes)
 
     async def close(self, grace_s: float) -> None:
+        self._streams.close()
         await self._server.close(grace_s)
         await self.transport.close()

@@ -22,6 +22,7 @@ import grpc.aio
 from runtime.errors import AmendsError
 from runtime.failures import was_ordered
 from runtime.gateway.bodies import BodyUnreadable, Context, MethodCodec
+from runtime.gateway.calls.calls_of import CallsOf
 from runtime.gateway.codes import CallFailed, code_of, pushback_of, told_to_clients
 from runtime.ports import Fact, Ports
 
@@ -103,6 +104,8 @@ class EdgeInterceptor(grpc.aio.ServerInterceptor):
         handler: Any = await continuation(handler_call_details)
         if handler is None or (handler.request_streaming and handler.request_deserializer is None):
             return cast("_Handler | None", handler)
+        if isinstance(handler.stream_stream, CallsOf):
+            return cast("_Handler", handler)  # each of its calls comes by here
         method = handler_call_details.method
         known = self._wrapped.get(method)
         if known is None or known[0] is not handler:
