@@ -17,7 +17,8 @@ from actors.client import screen
 from protos import orders_pb2_grpc
 from protos.orders_pb2 import Order, Stock
 from protos.sales_pb2 import OrderStatus
-from runtime.adapters import SystemIds
+from runtime.adapters import SystemIds, ignore, system_ports
+from runtime.gateway.calls.channel import CallsChannel
 from runtime.observe.console import UNWRITTEN, unwritten
 
 __all__ = ["NO_NODE", "RequestFailed", "Shop"]
@@ -33,6 +34,7 @@ _RETRY_POLICY = {  # every call may be repeated; a node that starts or is busy a
     "retryableStatusCodes": ["UNAVAILABLE"],
 }
 _SERVICE_CONFIG = {"methodConfig": [{"name": [{"service": "shop.OrderService"}], "retryPolicy": _RETRY_POLICY}]}
+_PATIENCE_S = 2.0  # as long as the policy goes on: a stream that breaks is dialled again, and asked the same again
 _EXITS = {
     grpc.StatusCode.INVALID_ARGUMENT: 2,
     grpc.StatusCode.RESOURCE_EXHAUSTED: 2,
@@ -65,8 +67,9 @@ class Shop:
     @asynccontextmanager
     async def stub(self) -> AsyncIterator[orders_pb2_grpc.OrderServiceAsyncStub]:
         options = (("grpc.service_config", json.dumps(_SERVICE_CONFIG)),)
-        async with grpc.aio.insecure_channel(self.node, options=options) as channel:
-            yield orders_pb2_grpc.OrderServiceStub(channel)
+        channel = grpc.aio.insecure_channel(self.node, options=options)
+        async with CallsChannel(channel, system_ports(ignore), patience_s=_PATIENCE_S) as calls:
+            yield orders_pb2_grpc.OrderServiceStub(calls)
 
     def show(self, message: Order | Stock) -> None:
         """Raises RequestFailed that names what was done, if the output takes no more."""

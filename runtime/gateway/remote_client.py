@@ -3,8 +3,9 @@
     async with connect("127.0.0.1:7650", contracts=[trip_pb2]) as client:
         outcome = await client.ask(OpenFlight(flight="LX1", seats=180))
 
-A node that is not to be reached, or cannot at present, is left for the next address, after a pause that grows. Since
-each command has an id, made here if need be, asking again is safe: it is handled once, whichever nodes were asked.
+Calls that are under way at once share a stream. A node that is not to be reached, or cannot at present, is left for the
+next address, after a pause that grows. Since each command has an id, made here if need be, asking again is safe: it is
+handled once, whichever nodes were asked.
 """
 
 from __future__ import annotations
@@ -19,7 +20,6 @@ import grpc.aio
 from google.protobuf.message import Message
 
 from runtime.adapters import ignore, system_ports
-from runtime.backoff import Backoff
 from runtime.contracts import Contracts
 from runtime.durable.client import (
     TIMEOUT_S,
@@ -42,8 +42,10 @@ from runtime.errors import (
     LinkLost,
     UnknownMessageType,
 )
+from runtime.gateway.calls.channel import CallsChannel
 from runtime.gateway.interceptors import CALL_DEFAULT_S
 from runtime.gateway.remote_errors import AGAIN, error_of, is_unconnected
+from runtime.gateway.tries import Tries
 from runtime.ports import Ports
 from runtime.protos import client_pb2, client_pb2_grpc
 
@@ -54,7 +56,6 @@ PATIENCE_S = 10.0
 
 _SLACK_S = 1.0  # the node's own word that it took too long says more than a connection that is cut
 _LATER = 0.5  # of the pause that a node asks for: who comes back comes by so much later, at most
-_BACKOFF = Backoff(first_s=0.05, max_s=1.0)
 _OPTIONS = [
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.min_reconnect_backoff_ms", 2000),  # doubles as the connect timeout
@@ -148,12 +149,12 @@ class RemoteClient(Client):
             yield states
 
     async def _watch(self, kind: str, key: str) -> AsyncGenerator[ActorState, None]:
-        seen, tries = 0, _Tries(self._ports, self._patience_s)
+        seen, tries = 0, Tries(self._ports, self._patience_s)
         while True:
             call = self._stub().Watch(client_pb2.ActorRequest(kind=kind, key=key))
             try:
                 await call.wait_for_connection()
-                tries = _Tries(self._ports, self._patience_s)
+                tries = Tries(self._ports, self._patience_s)
                 async for reply in call:
                     if reply.revision > seen:
                         seen = reply.revision
@@ -188,9 +189,10 @@ class RemoteClient(Client):
 
     async def _call(self, method: str, request: Any, timeout_s: float, options: CommandOptions) -> Any:
         clock = self._ports.clock
-        ends_s, tries, is_sent = clock.monotonic_s() + timeout_s, _Tries(self._ports, self._patience_s), False
+        ends_s, tries, is_sent = clock.monotonic_s() + timeout_s, Tries(self._ports, self._patience_s), False
         trace = options.get("traceparent", "")
         while True:
+            asked = self._at
             left_s = max(min(ends_s - clock.monotonic_s(), CALL_DEFAULT_S), 0.0)
             if method != "Read":
                 request.timeout_s = left_s
@@ -200,9 +202,10 @@ class RemoteClient(Client):
                     request, timeout=left_s + _SLACK_S, metadata=(("traceparent", trace),) if trace else None
                 )
             except grpc.aio.AioRpcError as error:
-                code, failure = error.code(), error_of(error, self._address)
+                code, failure = error.code(), error_of(error, self._address_of(asked))
             if isinstance(failure, BacklogFull):
                 await self._wait_for_room(failure, ends_s)
+                self._leave(asked)
                 continue
             is_sent = is_sent or not is_unconnected(failure)
             if code not in (*AGAIN, grpc.StatusCode.DEADLINE_EXCEEDED):
@@ -211,7 +214,7 @@ class RemoteClient(Client):
                 raise self._expired(request, timeout_s, failure) if is_sent else failure
             if code in AGAIN and not await tries.again(ends_s):
                 raise failure
-            self._at += 1
+            self._leave(asked)
 
     async def _wait_for_room(self, full: BacklogFull, ends_s: float) -> None:
         """Wait as long as the node says, and a part of that more, so that not all who were refused come back at once.
@@ -222,7 +225,11 @@ class RemoteClient(Client):
         if self._ports.clock.monotonic_s() + pause_s >= ends_s:
             raise full
         await self._ports.clock.sleep(pause_s)
-        self._at += 1
+
+    def _leave(self, asked: int) -> None:
+        """Go on at the next address, unless another call has left this one already: calls under way stay together."""
+        if self._at == asked:
+            self._at += 1
 
     def _expired(self, request: Any, timeout_s: float, failure: AmendsError) -> DeadlineExceeded:
         if isinstance(request, client_pb2.ActorRequest):
@@ -234,12 +241,16 @@ class RemoteClient(Client):
 
     @property
     def _address(self) -> str:
-        return self._addresses[self._at % len(self._addresses)]
+        return self._address_of(self._at)
+
+    def _address_of(self, number: int) -> str:
+        return self._addresses[number % len(self._addresses)]
 
     def _stub(self) -> client_pb2_grpc.ClientAsyncStub:
         address = self._address
         if address not in self._channels:
-            self._channels[address] = grpc.aio.insecure_channel(address, options=_OPTIONS)
+            channel = grpc.aio.insecure_channel(address, options=_OPTIONS)
+            self._channels[address] = CallsChannel(channel, self._ports)
         return client_pb2_grpc.ClientStub(self._channels[address])
 
     # --- answers ---
@@ -258,28 +269,6 @@ class RemoteClient(Client):
             return self._contracts.parse(name, body)
         except UnknownMessageType as error:
             raise UnknownMessageType(f"{what} a message that this client cannot read: {error}") from None
-
-
-class _Tries:
-    """How often, and for how long, one call goes on after failures."""
-
-    def __init__(self, ports: Ports, patience_s: float) -> None:
-        self._ports = ports
-        self._patience_s = patience_s
-        self._first_s: float | None = None  # monotonic, of the first failure
-        self._count = 0
-
-    async def again(self, ends_s: float = float("inf")) -> bool:
-        """Pause, and say whether to try again."""
-        now_s = self._ports.clock.monotonic_s()
-        if self._first_s is None:
-            self._first_s = now_s
-        if now_s - self._first_s >= self._patience_s:
-            return False
-        self._count += 1
-        pause_s = _BACKOFF.pause_s(self._count, self._ports.randomness.fraction())
-        await self._ports.clock.sleep(min(pause_s, max(ends_s - now_s, 0.0)))
-        return True
 
 
 def _checked(address: str) -> str:

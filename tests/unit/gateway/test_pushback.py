@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
@@ -16,6 +17,8 @@ from runtime.adapters import ignore, system_ports
 from runtime.contracts import Contracts
 from runtime.durable.client import ActorState, Client, CommandAccepted, CommandOutcome
 from runtime.errors import BacklogFull
+from runtime.gateway.calls.frames import CallLimits
+from runtime.gateway.calls.streams import CallStreams, add_calls_service
 from runtime.gateway.client_service import ERROR_NAME, add_client_service
 from runtime.gateway.codes import PUSHBACK
 from runtime.gateway.interceptors import EdgeInterceptor
@@ -58,8 +61,10 @@ class RefusingNode(Client):
 
 @asynccontextmanager
 async def serving(node: Client) -> AsyncIterator[str]:
-    server = grpc.aio.server(interceptors=[EdgeInterceptor(system_ports(ignore))])
+    ports = system_ports(ignore)
+    server = grpc.aio.server(interceptors=[CallStreams(ports, CallLimits(), within=[EdgeInterceptor(ports)])])
     add_client_service(server, node)
+    add_calls_service(server)
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     try:
@@ -83,6 +88,14 @@ async def test_a_client_comes_again_as_often_as_it_has_to_under_the_same_id() ->
     async with serving(node) as address, connect(address, contracts=[billing_pb2]) as client:
         outcome = await client.ask(BILL, timeout=60)
         assert (outcome.message, len(node.ids), len(set(node.ids))) == (BILLED, 4, 1)
+
+
+async def test_of_many_commands_on_one_stream_those_that_are_refused_come_again_under_their_ids() -> None:
+    node = RefusingNode(30, 0.01)
+    async with serving(node) as address, connect(address, contracts=[billing_pb2]) as client:
+        outcomes = await asyncio.gather(*(client.ask(BILL, timeout=60) for _ in range(20)))
+        assert [outcome.message for outcome in outcomes] == [BILLED] * 20
+        assert (len(node.ids), len(set(node.ids))) == (50, 20)
 
 
 async def test_a_client_whose_time_would_be_over_by_then_is_told_at_once_why() -> None:
