@@ -54,6 +54,7 @@ class BenchPlan:
     settings: dict[str, str]
     store: str
     viewers: int = 0  # browsers at the operator's page, while orders are placed
+    placing: str = "unary"  # or "stream"
 
 
 @click.command(help=__doc__)
@@ -71,6 +72,13 @@ class BenchPlan:
     default="sqlite",
     show_default=True,
     help="sqlite or postgresql: made for the run. Or the URL of a store.",
+)
+@click.option(
+    "--placing",
+    type=click.Choice(["unary", "stream"]),
+    default="unary",
+    show_default=True,
+    help="A call for each order, or one stream for all.",
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def main(nodes: str, settings: tuple[str, ...], as_json: bool, **rest: Any) -> None:
@@ -94,7 +102,7 @@ async def measure(plan: BenchPlan) -> dict[str, Any]:
         looked_at(url, plan.viewers) as totals,
     ):
         first = next(iter(harness.nodes.values()))
-        async with client_of(first.address) as client:
+        async with client_of(first.address, plan.placing) as client:
             await restock(client, skus, plan.orders + plan.warm_up)
             await load(client, warm_up, min(plan.concurrency, max(plan.warm_up, 1)))
             elapsed_s, spent = await placed(client, harness, measured, plan.concurrency, totals)
