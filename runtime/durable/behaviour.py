@@ -125,6 +125,7 @@ class Delivery:
         b""  # by which handlers know it, if not the envelope's: of a retried timer, that of its first try
     )
     timers: Mapping[str, durable_pb2.Timer] | None = None  # that the actor has, by name
+    traceparent: str = ""  # of the span that this handling is; of an untraced one, what its client has said
 
 
 @record(frozen=True, slots=True)

@@ -31,6 +31,7 @@ from runtime.durable.joining import Joining
 from runtime.durable.known_kinds import KnownKinds
 from runtime.durable.region.headroom import Headroom
 from runtime.durable.region.router import Router
+from runtime.durable.traces.place import kept_traceparent
 from runtime.durable.waiting.actor_watch import POLL_S, ActorWatch
 from runtime.durable.waiting.command import WaitingCommand
 from runtime.durations import Span
@@ -170,7 +171,7 @@ class NodeClient(Client):
             sent_at_s=now_s,
             process=stored(options.get("process", "")),
             answer_to=call,
-            traceparent=options.get("traceparent", ""),
+            traceparent=kept_traceparent(options.get("traceparent", "")),
         )
 
     async def _check(self, envelope: Envelope, options: CommandOptions) -> None:

@@ -75,6 +75,7 @@ class Service(Generic[StateT], metaclass=_ServiceType):
     now_s       the time in seconds since 1970, the same for all of one turn; read no other clock
     message_id  16 bytes, the same when the message is handled again: the idempotency key for effects outside
     do_failed   of an undo: its do failed whenever it ran. The state has nothing of it; outside there may be some
+    traceparent where this handling stands in a trace, as W3C has it, for calls outside; empty where nobody traces
     set_timer   have a message delivered to this actor later; move_timer and cancel_timer change that, timers lists them
 
     They are set before `__init__` runs, which takes what the catalogue provides.
@@ -94,6 +95,7 @@ class Service(Generic[StateT], metaclass=_ServiceType):
     now_s: float
     message_id: bytes
     do_failed: bool
+    traceparent: str
     _timers: list[SetTimer | CancelTimer] | None
     _standing: Mapping[str, durable_pb2.Timer]
 
@@ -155,16 +157,13 @@ class Service(Generic[StateT], metaclass=_ServiceType):
         do_failed: bool,
         given: Mapping[str, object],
         timers: Mapping[str, durable_pb2.Timer],
+        traceparent: str = "",
     ) -> Self:
         """The object that serves one message."""
         service = cls.__new__(cls)
-        service.state = state
-        service.key = key
-        service.now_s = now_s
-        service.message_id = message_id
-        service.do_failed = do_failed
-        service._timers = None
-        service._standing = timers
+        service.state, service.key, service.now_s = state, key, now_s
+        service.message_id, service.do_failed = message_id, do_failed
+        service._timers, service._standing, service.traceparent = None, timers, traceparent
         if cls._has_init or given:
             cls.__init__(service, **given)
         return service
@@ -295,5 +294,6 @@ class ServiceBehaviour:
         if self._given is None:
             self._given = self._provided.given_to(self._service.needs)
         timers = others(delivery.timers, envelope.timer) if delivery.timers else NONE
-        given, do_failed = self._given, delivery.do_failed
-        return self._service._serving(state, envelope.key, delivery.now_s, id, do_failed, given, timers)
+        given, do_failed, now_s = self._given, delivery.do_failed, delivery.now_s
+        trace = delivery.traceparent
+        return self._service._serving(state, envelope.key, now_s, id, do_failed, given, timers, trace)

@@ -31,6 +31,7 @@ from runtime.durable.client import (
     check_command,
     timeout_s_of,
 )
+from runtime.durable.traces.place import kept_traceparent
 from runtime.durations import Span
 from runtime.envelope import address_of
 from runtime.errors import (
@@ -190,7 +191,7 @@ class RemoteClient(Client):
     async def _call(self, method: str, request: Any, timeout_s: float, options: CommandOptions) -> Any:
         clock = self._ports.clock
         ends_s, tries, is_sent = clock.monotonic_s() + timeout_s, Tries(self._ports, self._patience_s), False
-        trace = options.get("traceparent", "")
+        trace = kept_traceparent(options.get("traceparent", ""))
         while True:
             asked = self._at
             left_s = max(min(ends_s - clock.monotonic_s(), CALL_DEFAULT_S), 0.0)

@@ -4,6 +4,7 @@ conversation ──trace_of──▶ the trace of its first messages: the same 1
              ──apart_of──▶ a trace beside it, of what a timer or a late retry begins: the same first 10 bytes
 message, attempt ──span_of──▶ the span of that attempt
 traceparent ──read_place──▶ the place of whoever has sent a message (W3C trace context)
+            ──kept_traceparent──▶ what of it goes into an envelope
 """
 
 from __future__ import annotations
@@ -13,10 +14,11 @@ import re
 
 from runtime.record import record
 
-__all__ = ["SpanPlace", "apart_of", "is_of", "read_place", "span_of", "trace_of"]
+__all__ = ["SpanPlace", "apart_of", "is_of", "kept_traceparent", "read_place", "span_of", "trace_of"]
 
 _SHARED = 10  # So many first bytes do all traces of a conversation share: its ms since 1970, and 4 random bytes.
-_TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}(-.*)?")
+_KNOWN_CHARS = 55  # A later version than 00 may say more behind them, after a hyphen.
+_TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}")
 
 
 @record(frozen=True, slots=True)
@@ -33,12 +35,20 @@ class SpanPlace:
 
 
 def read_place(traceparent: str) -> SpanPlace | None:
-    """The place that a traceparent names; None for what is none. A later version may say more behind it."""
-    found = _TRACEPARENT.fullmatch(traceparent)
-    if found is None:
+    """The place that a traceparent names; None for what is none."""
+    known, more = traceparent[:_KNOWN_CHARS], traceparent[_KNOWN_CHARS : _KNOWN_CHARS + 1]
+    found = _TRACEPARENT.fullmatch(known)
+    if found is None or (more and (more != "-" or known.startswith("00"))):
         return None
     place = SpanPlace(bytes.fromhex(found[1]), bytes.fromhex(found[2]))
     return place if any(place.trace) and any(place.span) else None
+
+
+def kept_traceparent(traceparent: str) -> str:
+    """What is kept of a traceparent that somebody else made: 55 characters, as version 00; empty of what is none."""
+    if not traceparent or read_place(traceparent) is None:
+        return ""
+    return f"00{traceparent[2:_KNOWN_CHARS]}"
 
 
 def trace_of(conversation: bytes) -> bytes:

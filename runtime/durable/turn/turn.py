@@ -156,8 +156,7 @@ class Turn:
     async def _handle(
         self, envelope: Envelope, message: Message, failed_before: int, *, do_failed: bool = False
     ) -> None:
-        kind, draft, runs = self._kind, self.draft, 0
-        timeout_s = self._timeout_s
+        kind, draft, runs, timeout_s = self._kind, self.draft, 0, self._timeout_s
         self._begin(envelope, failed_before)
         while True:
             runs += 1
@@ -250,6 +249,7 @@ class Turn:
             self._kind.subscribers.unreached,
             draft.timers[envelope.timer].first_id if envelope.timer else b"",
             draft.timers,
+            draft.traceparent(envelope),
         )
 
     def _accept(self, envelope: Envelope, decision: Decision, sends: Sends, attempts: int) -> None:

@@ -7,9 +7,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import cast
 
-from protos.billing_pb2 import BillOrder
+import pytest
+
+from protos.billing_pb2 import BillOrder, BillState
 from runtime.durable.behaviour import Outgoing, SetTimer
-from runtime.durable.traces.place import SpanPlace, apart_of, read_place, span_of, trace_of
+from runtime.durable.service import Service, ServiceBehaviour
+from runtime.durable.traces.place import SpanPlace, apart_of, kept_traceparent, read_place, span_of, trace_of
 from runtime.durable.traces.tracing import Hop, Tracing, TurnSpan
 from runtime.durable.turn.unhandled import HandlerFailed
 from runtime.errors import StoreUnavailable
@@ -242,5 +245,53 @@ def test_a_traceparent_is_read_as_w3c_has_it_and_what_is_none_is_nobodys() -> No
         f"00-{trace.upper()}-{span}-01",
         f"00-{trace}-{span}",
         f"00-{trace}-{span}-01\n",
+        f"00-{trace}-{span}-01-more",
+        f"01-{trace}-{span}-01more",
     ):
         assert read_place(wrong) is None, wrong
+        assert kept_traceparent(wrong) == ""
+
+
+def test_of_a_traceparent_no_more_is_kept_than_the_first_version_has() -> None:
+    assert kept_traceparent(CALLER.traceparent) == CALLER.traceparent
+    assert kept_traceparent(CALLER.traceparent.replace("00-", "cc-", 1) + "-more" * 9_999) == CALLER.traceparent
+
+
+def test_what_a_client_says_that_is_no_traceparent_is_not_stored_and_links_to_nothing() -> None:
+    async def scenario() -> None:
+        till = Till(sends={1: Outgoing(BillOrder(order_id="ORD-2", amount_cents=9), due_at_s=9e9)})
+        node = await TracedTill(till).start()
+        await node.local.send(BillOrder(order_id="ORD-1", amount_cents=1), traceparent="00-" + "junk" * 9_999)
+        (span,) = node.spans
+        assert (span.place.trace, span.parent, span.links) == (span.conversation, b"", ())
+        (row,) = await node.local.mail("billing", "ORD-2")
+        assert b"junk" not in row.envelope
+        await node.stop()
+
+    in_virtual_time(scenario)
+
+
+class PlaceKeeper(Service[BillState], kind="billing"):
+    """A service that keeps where its last handling stood in a trace."""
+
+    async def bill(self, command: BillOrder) -> None:
+        self.state.charge_id = self.traceparent
+
+
+@pytest.mark.parametrize("ratio", [1.0, 0.0])
+def test_a_handler_is_told_its_place_for_calls_outside_and_of_what_is_not_sampled_that_of_the_client(
+    ratio: float,
+) -> None:
+    async def scenario() -> None:
+        spans: list[TurnSpan] = []
+        clock = VirtualClock(asyncio.get_running_loop())
+        tracing = Tracing(ratio, tuple(Hop), clock, spans.append)
+        node = LocalNode([ServiceBehaviour(PlaceKeeper)], clock=clock, tracing=tracing)
+        await node.start()
+        for said in (CALLER.traceparent, ""):
+            await node.send(BillOrder(order_id="ORD-1", amount_cents=1), traceparent=said)
+            kept = BillState.FromString((await node.row("billing", "ORD-1")).state).charge_id
+            assert kept == (spans[-1].place.traceparent if ratio else said)
+        await node.stop()
+
+    in_virtual_time(scenario)
