@@ -16,7 +16,7 @@ from rich.console import Group
 
 from runtime.admin import tables
 from runtime.admin.arguments import SECONDS, as_json_option, check_known, limit_option
-from runtime.admin.bulk_commands import discard_many, replay_many
+from runtime.admin.bulk_commands import discard_many, group_letters, replay_many
 from runtime.admin.copies import backup, restore
 from runtime.admin.copy_command import copy
 from runtime.admin.definition_commands import check, definitions
@@ -27,7 +27,8 @@ from runtime.admin.letter_commands import discard_command, replay_command
 from runtime.admin.pause_commands import pauses
 from runtime.admin.proof_commands import proofs
 from runtime.admin.repair_commands import repair
-from runtime.admin.repair_many_commands import repair_many, repair_run
+from runtime.admin.repair_many_commands import repair_many
+from runtime.admin.run_commands import acts, runs
 from runtime.admin.saga_commands import list_sagas, retry_saga
 from runtime.admin.serve_command import serve
 from runtime.admin.session import NEEDS_A_PERSON, Session
@@ -110,7 +111,8 @@ admin.add_command(list_sagas)
 admin.add_command(retry_saga)
 admin.add_command(repair)
 admin.add_command(repair_many)
-admin.add_command(repair_run)
+admin.add_command(runs)
+admin.add_command(acts)
 admin.add_command(definitions)
 admin.add_command(check)
 admin.add_command(saga_history)
@@ -209,10 +211,10 @@ def dead_letters_group(ctx: click.Context, limit: int, as_json: bool) -> None:
 
 
 LISTINGS = (nodes, shards, list_sagas, list_processes, dead_letters_group, list_timers, pauses, definitions, proofs)
-for listing in LISTINGS:
+for listing in (*LISTINGS, runs):
     watchable(listing)
 
-for command in (replay_command, discard_command, replay_many, discard_many):
+for command in (group_letters, replay_command, discard_command, replay_many, discard_many):
     dead_letters_group.add_command(command)
 
 

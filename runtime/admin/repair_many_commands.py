@@ -1,4 +1,4 @@
-"""`repair-many` has many sagas do the same; `repair-run` shows such a run, and with --resume carries it on."""
+"""`repair-many` has many sagas do the same, by a run that is kept in the store."""
 
 from __future__ import annotations
 
@@ -9,20 +9,19 @@ import click
 
 from runtime.admin.arguments import SECONDS, as_one_object
 from runtime.admin.repair_commands import ACTS
+from runtime.admin.run_views import tell_run
 from runtime.admin.session import Session
 from runtime.admin.timer_options import Timing, timer_options
 from runtime.observe.console import say_json
-from runtime.operate.objects import item_object, run_object
-from runtime.operate.repair_runs import KIND, begin
+from runtime.operate.repair_runs import begin
 from runtime.operate.run import ITEMS_MAX
-from runtime.operate.runs import RunView, carry_on, kept_run, view_of
+from runtime.operate.runs import RunView, carry_on, view_of
 from runtime.operate.survey import STATUSES, SagaPage, Wanted, sagas
 from runtime.protos.saga_pb2 import RepairSaga
 from runtime.store.port import OperatorStore
 
-__all__ = ["repair_many", "repair_run"]
+__all__ = ["repair_many"]
 
-_REFUSED, _IN_PART = 5, 9
 _wait = click.option(
     "--wait", "wait_s", type=SECONDS, default=10.0, show_default=True, help="Stop when nothing was handled for so long."
 )
@@ -70,7 +69,7 @@ def repair_many(
     `repair` moves or cancels one deadline or one timer of a service at a time.
 
     A saga that fits later is left alone, and one that has moved meanwhile refuses. The run is kept in the store: after
-    an interrupt, `repair-run NAME --resume` goes on where it stopped. Exit codes: 5 some were refused, 9 some are left.
+    an interrupt, `runs resume NAME` goes on where it stopped. Exit codes: 5 some were refused, 9 some are left.
     """
     wanted = Wanted(**chosen)
     if wanted == Wanted():
@@ -84,23 +83,7 @@ def repair_many(
         run = await begin(store, name, order, wanted, limit=limit, now_s=session.now_s())
         return view_of(await carry_on(store, run, session.ports.clock, wait_s=wait_s))
 
-    _tell(session.run(work, writes=True), as_json)
-
-
-@click.command("repair-run")
-@click.argument("name")
-@click.option("--resume", is_flag=True, help="Carry it on.")
-@_wait
-@as_one_object
-@click.pass_obj
-def repair_run(session: Session, name: str, resume: bool, wait_s: float, as_json: bool) -> None:
-    """What came of each saga of a run that `repair-many` began. Exit codes: 5 some were refused, 9 some are left."""
-
-    async def work(store: OperatorStore) -> RunView:
-        run = await kept_run(store, KIND, name)
-        return view_of(await carry_on(store, run, session.ports.clock, wait_s=wait_s) if resume else run)
-
-    _tell(session.run(work, writes=resume), as_json)
+    tell_run(session.run(work, writes=True), as_json)
 
 
 def _list(page: SagaPage, act: str, as_json: bool) -> None:
@@ -113,19 +96,3 @@ def _list(page: SagaPage, act: str, as_json: bool) -> None:
     click.echo(f"{len(found)} to {act}; nothing was done: add --yes to do it" if found else "none fits")
     if page.next is not None:
         click.echo("more fit, beyond --limit")
-
-
-def _tell(run: RunView, as_json: bool) -> None:
-    if as_json:
-        say_json({**run_object(run), "items": [item_object(one) for one in run.items]}, indent=2)
-    else:
-        for one in run.items:
-            click.echo(
-                f"{one.what}: {(one.refusal and f'refused: {one.refusal}') or 'done' if one.handled else 'left'}"
-            )
-        click.echo(f"{run.done} done, {run.refused} refused, {run.left} left")
-    if run.left:
-        click.echo(f"no node has handled what is left; go on with: repair-run {run.name} --resume", err=True)
-        raise SystemExit(_IN_PART)
-    if run.refused:
-        raise SystemExit(_REFUSED)

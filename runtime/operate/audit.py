@@ -24,8 +24,8 @@ __all__ = ["READ_MAX", "ActEntry", "acts_done"]
 READ_MAX = 2_000
 """Acts that are read; of more, those of the oldest conversations."""
 
-_REPLAYED = "replayed"
-_TYPES = (RepairSaga.DESCRIPTOR.full_name, RetrySaga.DESCRIPTOR.full_name, _REPLAYED)
+_OF_LETTERS = {"replayed": "replay", "discarded": "discard"}
+_TYPES = (RepairSaga.DESCRIPTOR.full_name, RetrySaga.DESCRIPTOR.full_name, *_OF_LETTERS)
 _PAGE = 500
 _OPERATOR = "operator/"
 
@@ -38,7 +38,7 @@ class ActEntry:
     to: str  # kind/key
     why: str  # empty where the history does not keep it
     is_done: bool
-    text: str  # why it was refused, or what a replay was of
+    text: str  # why it was refused, or which letter it was
     conversation: bytes
     id: bytes
 
@@ -61,9 +61,9 @@ def _entries(rows: Iterable[HistoryRow]) -> list[ActEntry]:
 
 
 def _entry(row: HistoryRow) -> ActEntry:
-    who, act, why = (row.node or row.sender).removeprefix(_OPERATOR), "replay", ""
+    who, act, why = (row.node or row.sender).removeprefix(_OPERATOR), _OF_LETTERS.get(row.type, ""), ""
     is_done, text = True, row.error
-    if row.type != _REPLAYED:
+    if not act:
         who, act, why = _said(row)
         is_done = row.outcome is Outcome.HANDLED
     to = address_of(row.kind, row.key)

@@ -230,7 +230,9 @@ def discard(letter: ParkedMail, act: Act) -> Transition:
         cause=letter.envelope.cause if letter.envelope else b"",
         sent_at_s=row.sent_at_s,
     )
-    return Transition(address=row.address, shard=row.shard, given_up=(row.id,), history=(gone,))
+    return Transition(
+        address=row.address, shard=row.shard, given_up=(row.id,), history=(gone, _record(letter, act, "discarded"))
+    )
 
 
 async def carry_out(store: OperatorStore, transition: Transition) -> None:

@@ -10,6 +10,7 @@ from runtime.observe.plain import as_plain
 from runtime.operate.account import Account
 from runtime.operate.audit import ActEntry
 from runtime.operate.busy import Work
+from runtime.operate.letter_groups import LetterGroup
 from runtime.operate.parked_mail import ParkedMail
 from runtime.operate.runs import RunItem, RunView
 from runtime.operate.survey import nodes_of
@@ -21,6 +22,7 @@ from runtime.store.records import ClusterView
 __all__ = [
     "account_object",
     "act_object",
+    "group_object",
     "item_object",
     "letter_object",
     "node_objects",
@@ -73,6 +75,10 @@ def preview_object(saga: str, seen: Preview) -> dict[str, object]:
 def run_object(run: RunView) -> dict[str, object]:
     """Without its items."""
     return {"run": run.name, **{name: getattr(run, name) for name in _RUN_FIELDS}}
+
+
+def group_object(group: LetterGroup) -> dict[str, object]:
+    return asdict(group)
 
 
 def act_object(act: ActEntry) -> dict[str, object]:

@@ -8,6 +8,7 @@ No node hosts these kinds: their rows are records of operators, and never get ma
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
 from runtime.envelope import message_id
 from runtime.errors import AmendsError, InvalidMessage
@@ -26,6 +27,7 @@ __all__ = [
     "check_name",
     "keep",
     "put_run",
+    "run_name",
 ]
 
 ITEMS_MAX = 10_000
@@ -68,6 +70,12 @@ class KeptRun:
     @property
     def left(self) -> int:
         return len(self.open)
+
+
+def run_name(act: str, at_s: float, id: bytes) -> str:
+    """A name that no other run has: act, instant and some digits of a new id."""
+    at = datetime.fromtimestamp(at_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return f"{act} {at} {id[:4].hex()}"
 
 
 def check_name(name: str) -> None:

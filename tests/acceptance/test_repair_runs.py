@@ -1,4 +1,4 @@
-"""An operator's command that repairs many sagas is killed with -9 in the middle, and another one carries the run on."""
+"""Commands of operators that act on many are killed with -9 in the middle, and another one carries the run on."""
 
 from __future__ import annotations
 
@@ -16,15 +16,17 @@ from actors.orchestration import OrderProcess
 from protos.billing_pb2 import OrderBilled
 from protos.sales_pb2 import OrderPlaced
 from protos.warehouse_pb2 import BackOrdered
+from runtime.adapters import system_ports
 from runtime.envelope import shard_of
 from runtime.operate.repair_runs import KIND
 from runtime.operate.runs import kept_run
 from runtime.protos.saga_pb2 import SagaRecord
+from runtime.store.open import open_store
 from runtime.store.port import Store
 from runtime.store.records import ActorRow, Expected, Transition
 from runtime.testing.transcript import SagaTranscript
 from tests.acceptance.shop import ROOT, SHARDS, open_shop
-from tests.unit.operate.rows import id_of, row_of
+from tests.unit.operate.rows import TALK, fill, id_of, mail, row_of
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -68,7 +70,7 @@ async def test_s138_a_run_killed_in_the_middle_is_resumed_and_acts_on_each_saga_
         first.send_signal(signal.SIGKILL)
         assert await first.wait() == -signal.SIGKILL
         await put(store, stuck("LATER", 999))
-        second = await admin(url, "repair-run", "tests", "--resume", "--json")
+        second = await admin(url, "runs", "resume", "tests", "--json")
         said, errors = await second.communicate()
         assert second.returncode == 0, errors.decode()
         told = json.loads(said)
@@ -77,3 +79,27 @@ async def test_s138_a_run_killed_in_the_middle_is_resumed_and_acts_on_each_saga_
         *records, later = (SagaRecord.FromString(row.state) for row in rows if row is not None)
         assert {(one.status, len(one.repairs)) for one in records} == {(SagaRecord.ABANDONED, 1)}
         assert (later.status, len(later.repairs)) == (SagaRecord.STUCK, 0)
+
+
+async def test_letters_of_a_command_that_was_killed_are_each_replayed_once(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/letters.db"
+    store = open_store(url, system_ports())
+    await store.open()
+    await fill(store, *(mail(number, parked="OSError: the bank is down") for number in range(1, 301)))
+    act = ("--class", "OSError", "--name", "bank", "--reason", "the bank is back", "--limit", "1000", "--yes")
+    first = await admin(url, "dead-letters", "replay-many", *act)
+
+    async with asyncio.timeout(60):
+        while len(await store.dead_letters(limit=1_000)) == 300:
+            await asyncio.sleep(0)
+    first.send_signal(signal.SIGKILL)
+    assert await first.wait() == -signal.SIGKILL
+    assert 0 < len(await store.dead_letters(limit=1_000)) < 300, "it was killed in the middle"
+    second = await admin(url, "runs", "resume", "bank", "--json")
+    said, errors = await second.communicate()
+    assert second.returncode == 0, errors.decode()
+    told = json.loads(said)
+    assert (told["done"], told["refused"], told["left"]) == (300, 0, 0)
+    acts = [row for row in await store.conversation(TALK) if row.type == "replayed"]
+    assert (len(acts), await store.dead_letters(limit=1)) == (300, [])
+    await store.close()

@@ -24,6 +24,7 @@ from runtime.operate.letter_groups import LetterGroup
 from runtime.operate.objects import (
     account_object,
     act_object,
+    group_object,
     item_object,
     letter_object,
     node_objects,
@@ -158,7 +159,7 @@ def item_answer(item: RunItem) -> admin_pb2.BatchItem:
 
 
 def group_answer(group: LetterGroup) -> admin_pb2.DeadLetterGroup:
-    return admin_pb2.DeadLetterGroup(**_told(admin_pb2.DeadLetterGroup, asdict(group)))
+    return admin_pb2.DeadLetterGroup(**_told(admin_pb2.DeadLetterGroup, group_object(group)))
 
 
 def act_answer(act: ActEntry) -> admin_pb2.ActDone:

@@ -9,12 +9,11 @@ from runtime.errors import AmendsError, InvalidMessage
 from runtime.operate.dead_letters import check_awaited, check_dispensable
 from runtime.operate.letter_groups import letters_page
 from runtime.operate.parked_mail import ParkedMail
-from runtime.operate.run import COUNTED_FROM
+from runtime.operate.run import COUNTED_FROM, run_name
 from runtime.page.desk import Acting, PageDesk
 from runtime.page.forms import FormRefused, FormShape
 from runtime.page.letters.listing import FILTER, ITEMS, item_of, item_text, letters_of
 from runtime.page.links import link
-from runtime.page.runs.saying import run_name
 from runtime.page.screen import Screen
 from runtime.protos.saga_pb2 import LetterRun
 from runtime.store.port import OperatorStore
@@ -103,7 +102,9 @@ def _screen(
     refused: Sequence[tuple[ParkedMail, str]],
 ) -> Screen:
     by = ", ".join(f"{name}={value}" for name, value in chosen.items() if value) or "chosen by hand"
-    fields = sealed(act, run_name(acting, act), by, "\n".join(map(item_text, letters)))
+    fields = sealed(
+        act, run_name(act, acting.clock.now_s(), acting.ids.new_id()), by, "\n".join(map(item_text, letters))
+    )
     values = {
         "act": act,
         "count": len(letters),

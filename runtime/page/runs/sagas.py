@@ -10,13 +10,13 @@ from runtime.envelope import Address, address_of, parse_address
 from runtime.errors import AmendsError, InvalidMessage
 from runtime.operate import repair_runs
 from runtime.operate.repairs import look_ahead, record_of
-from runtime.operate.run import COUNTED_FROM
+from runtime.operate.run import COUNTED_FROM, run_name
 from runtime.operate.survey import Wanted, sagas
 from runtime.page.acts.drafted import act_named
 from runtime.page.desk import Acting, PageDesk
 from runtime.page.forms import FormRefused, FormShape
 from runtime.page.links import PageAddress, link
-from runtime.page.runs.saying import SAID, check_count, is_known, run_link, run_name
+from runtime.page.runs.saying import SAID, check_count, is_known, run_link
 from runtime.page.saga_list import FIELDS, wanted_of
 from runtime.page.screen import ROWS_MAX, Screen
 from runtime.protos.saga_pb2 import RepairSaga
@@ -68,7 +68,8 @@ async def preview_repairs(desk: PageDesk, fields: Mapping[str, str]) -> Screen:
     by = ", ".join(f"{name}={value}" for name, value in chosen.items() if value) if is_all else "chosen by hand"
     lines = "\n".join(f"{revision}/{_item(saga)}" for saga, revision in items)
     task = act.task
-    settled = dict(zip(_SEALED, (fields["act"], task, run_name(acting, fields["act"]), by, lines), strict=True))
+    name = run_name(fields["act"], acting.clock.now_s(), acting.ids.new_id())
+    settled = dict(zip(_SEALED, (fields["act"], task, name, by, lines), strict=True))
     values = {
         **seen,
         "act": f"{fields['act']} {task}".rstrip(),

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 
 from runtime.errors import InvalidMessage
 from runtime.operate.run import COUNTED_FROM
-from runtime.page.desk import Acting
 from runtime.page.links import link
 from runtime.store.port import OperatorStore
 
-__all__ = ["SAID", "check_count", "is_known", "run_link", "run_name"]
+__all__ = ["SAID", "check_count", "is_known", "run_link"]
 
 SAID = ("who", "reason", "count")
 
@@ -23,12 +21,6 @@ def check_count(fields: Mapping[str, str], items: int) -> None:
         raise InvalidMessage(
             f"{items:,} items are chosen, and {typed[:20] or 'nothing'!r} was typed: type their number"
         )
-
-
-def run_name(acting: Acting, act: str) -> str:
-    """A name that no other run has: act, instant and some digits."""
-    at = datetime.fromtimestamp(acting.clock.now_s(), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    return f"{act} {at} {acting.ids.new_id()[:4].hex()}"
 
 
 def run_link(kind: str, name: str) -> str:

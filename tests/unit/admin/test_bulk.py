@@ -1,4 +1,4 @@
-"""Many dead letters at once: chosen by filters, seen first, acted on one by one."""
+"""Many dead letters at once: chosen by filters, seen first, acted on one by one by a run that can be resumed."""
 
 from __future__ import annotations
 
@@ -8,18 +8,13 @@ from collections.abc import Sequence
 
 import pytest
 
-from runtime.errors import InvalidMessage, StoreUnavailable
-from runtime.operate.bulk import act_on
-from runtime.operate.dead_letters import Act, check_awaited, replay
 from runtime.operate.letter_filter import LetterFilter, choose
-from runtime.operate.parked_mail import ParkedMail
-from runtime.protos.saga_pb2 import Exchange
+from runtime.operate.letter_runs import begin
+from runtime.protos.saga_pb2 import Exchange, LetterRun
 from runtime.saga.view import Phase
 from runtime.store.memory import MemoryStore
-from runtime.store.port import OperatorStore
-from runtime.store.records import Transition, Verdict
 from tests.unit.admin.test_commands import run
-from tests.unit.operate.rows import SAGA, fill, id_of, mail, saga
+from tests.unit.operate.rows import SAGA, fill, id_of, join, mail, saga
 from tests.unit.saga.records import task_in
 
 SENDER = "order-process/ORD-1"
@@ -77,23 +72,75 @@ def test_without_yes_nothing_is_done(outage: MemoryStore) -> None:
 
 
 def test_each_is_checked_by_itself_and_a_refusal_stops_no_other(outage: MemoryStore) -> None:
-    done = run(outage, "dead-letters", "replay-many", "--kind", "billing", "--yes", "--json")
+    command = ("dead-letters", "replay-many", "--kind", "billing", "--yes", "--reason", "the bank is back")
+    done = run(outage, *command, "--json")
     assert done.exit_code == 5, done.output
     told = json.loads(done.stdout)
-    assert told["done"] == [id_of(2).hex(), id_of(3).hex()]
-    assert list(told["refused"]) == [id_of(1).hex()]
-    assert "no longer waits for shop.BillOrder" in told["refused"][id_of(1).hex()]
+    assert (told["kind"], told["chosen_by"], told["done"], told["refused"]) == ("letter-run", "kind=billing", 2, 1)
+    refused, *others = told["items"]
+    assert refused["id"] == id_of(1).hex() and "no longer waits for shop.BillOrder" in refused["refusal"]
+    assert [(one["id"], one["to"], one["refusal"]) for one in others] == [
+        (id_of(2).hex(), "billing/ORD-1", ""),
+        (id_of(3).hex(), "billing/ORD-1", ""),
+    ]
     assert parked(outage) == [1, 4, 5]
-    forced = run(outage, "dead-letters", "replay-many", "--kind", "billing", "--yes", "--force")
-    assert forced.exit_code == 0 and "1 replayed, 0 refused" in forced.stdout
+    forced = run(outage, *command, "--force")
+    assert forced.exit_code == 0 and "1 done, 0 refused, 0 left" in forced.stdout
 
 
 def test_many_are_discarded_with_a_reason_and_up_to_the_limit(outage: MemoryStore) -> None:
-    assert run(outage, "dead-letters", "discard-many", "--error", "no", "--yes").exit_code == 2
+    unsaid = run(outage, "dead-letters", "discard-many", "--error", "no", "--yes")
+    assert unsaid.exit_code == 2 and "say why, for the record" in unsaid.output
     done = run(outage, "dead-letters", "discard-many", "--sender", "sales", "--reason", "sold", "--limit", "1", "--yes")
     assert done.exit_code == 9, "more would have fitted: a script is not to take it for all"
-    assert "1 discarded, 0 refused" in done.stdout and "1 more fit, beyond --limit" in done.stdout
+    assert "1 done, 0 refused, 0 left" in done.stdout and "1 more fit, beyond --limit" in done.stdout
     assert parked(outage) == [1, 2, 3, 5]
+
+
+def test_letters_are_counted_in_groups_which_the_filters_choose_again(outage: MemoryStore) -> None:
+    found = json.loads(run(outage, "dead-letters", "groups", "--json").stdout)
+    assert [(one["kind"], one["error_class"], one["count"]) for one in found] == [
+        ("billing", "OSError", 3),
+        ("warehouse", "ValueError", 2),
+    ]
+    assert "ValueError: no" in run(outage, "dead-letters", "groups").stdout
+    seen = run(outage, "dead-letters", "replay-many", "--class", "ValueError").stdout
+    assert "2 to replay; nothing was done" in seen
+
+
+def test_a_run_that_was_left_is_listed_shown_resumed_and_told_act_by_act(outage: MemoryStore) -> None:
+    letters, _ = asyncio.run(choose(outage, LetterFilter(kind="warehouse"), limit=9))
+    said = LetterRun(act=LetterRun.DISCARD, who="ann", reason="sold out")
+    asyncio.run(join(outage, "one", kinds=("warehouse",)))
+    asyncio.run(begin(outage, "labels", said, [one.place for one in letters], now_s=9.0))
+    (listed,) = json.loads(run(outage, "runs", "--json").stdout)
+    assert (listed["run"], listed["left"], listed["who"]) == ("labels", 2, "ann")
+    shown = run(outage, "runs", "show", "labels")
+    assert shown.exit_code == 9 and "for 'warehouse/ORD-1': left" in shown.stdout
+    assert "go on with: amends admin runs resume labels" in shown.stderr
+    done = run(outage, "runs", "resume", "labels")
+    assert done.exit_code == 0 and "2 done, 0 refused, 0 left" in done.stdout
+    assert parked(outage) == [1, 2, 3]
+    acts = json.loads(run(outage, "acts", "--json").stdout)
+    assert [(one["who"], one["act"], one["to"], one["is_done"]) for one in acts] == [
+        ("ann", "discard", "warehouse/ORD-1", True)
+    ] * 2
+    assert "sold out" in acts[0]["text"] and "ann" in run(outage, "acts").stdout
+
+
+def test_a_run_is_cancelled_with_a_reason_and_goes_on_no_more(outage: MemoryStore) -> None:
+    place = asyncio.run(choose(outage, LetterFilter(kind="warehouse"), limit=1))[0][0].place
+    said = LetterRun(act=LetterRun.REPLAY, who="ann", reason="x")
+    asyncio.run(begin(outage, "labels", said, [place], now_s=9.0))
+    assert run(outage, "runs", "cancel", "labels").exit_code == 2
+    done = run(outage, "runs", "cancel", "labels", "--reason", "the wrong ones", "--who", "bo")
+    assert done.exit_code == 0 and "labels is cancelled: 0 done, 1 stay as they are" in done.stdout
+    again = run(outage, "runs", "resume", "labels")
+    assert again.exit_code == 5 and "was cancelled by bo, because: the wrong ones" in again.output
+    assert "cancelled" in run(outage, "runs").stdout
+    assert "cancelled by bo" in run(outage, "runs", "show", "labels").stdout
+    assert run(outage, "runs", "show", "nothing").exit_code == 4
+    assert parked(outage) == [1, 2, 3, 4, 5]
 
 
 def test_what_a_stuck_saga_needs_is_discarded_by_force_only(store: MemoryStore) -> None:
@@ -113,37 +160,3 @@ def test_all_of_them_has_to_be_said(outage: MemoryStore, arguments: tuple[str, .
     done = run(outage, "dead-letters", "replay-many", *arguments, "--yes")
     assert done.exit_code == 2 and "say which" in done.output
     assert parked(outage) == [1, 2, 3, 4, 5]
-
-
-async def test_what_was_done_is_told_although_the_store_fails(
-    outage: MemoryStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    letters, _ = await choose(outage, LetterFilter(kind="warehouse"), limit=9)
-    commit = outage.commit
-
-    async def once(transitions: Sequence[Transition]) -> list[Verdict]:
-        monkeypatch.setattr(outage, "commit", fail)
-        return list(await commit(transitions))
-
-    async def fail(transitions: Sequence[Transition]) -> list[Verdict]:
-        raise StoreUnavailable("the disk is gone")
-
-    monkeypatch.setattr(outage, "commit", once)
-    outcome = await act_on(outage, letters, replay, Act("me", 1.0, ""), check_awaited)
-    assert (outcome.done, outcome.refused, outcome.stopped_by) == (tuple(letters[:1]), (), "the disk is gone")
-
-
-@pytest.mark.parametrize(("raised", "said"), [(asyncio.CancelledError(), "interrupted at"), (InvalidMessage("no"), "")])
-async def test_what_was_done_is_told_whatever_ends_the_others(
-    outage: MemoryStore, raised: BaseException, said: str
-) -> None:
-    """An interrupt stops the rest; a letter that nobody can judge is refused like any other."""
-    letters, _ = await choose(outage, LetterFilter(kind="warehouse"), limit=9)
-
-    async def check(store: OperatorStore, letter: ParkedMail) -> None:
-        if letter is letters[1]:
-            raise raised
-
-    outcome = await act_on(outage, letters, replay, Act("me", 1.0, ""), check)
-    assert outcome.done == (letters[0],)
-    assert outcome.stopped_by.startswith(said) and bool(outcome.refused) != bool(said)

@@ -147,7 +147,17 @@ def listings(group: click.Group, above: str = "") -> Iterator[tuple[str, click.C
 def test_each_command_that_lists_can_be_watched_and_no_command_that_acts() -> None:
     watched = {words for words, one in listings(admin) if any("--watch" in option.opts for option in one.params)}
     of_versions = {"definitions", "proofs"}
-    assert watched == {"nodes", "shards", "sagas", "processes", "dead-letters", "timers", "pauses", *of_versions}
+    assert watched == {
+        "nodes",
+        "shards",
+        "sagas",
+        "processes",
+        "dead-letters",
+        "timers",
+        "pauses",
+        "runs",
+        *of_versions,
+    }
 
 
 def test_what_acts_within_a_listing_is_not_watched(store: MemoryStore) -> None:

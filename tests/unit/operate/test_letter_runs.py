@@ -36,7 +36,8 @@ async def carry_on(store: MemoryStore, run: KeptRun) -> KeptRun:
 
 
 async def acts(store: MemoryStore) -> int:
-    return sum(row.node == "operator/ann" for row in await store.conversation(TALK))
+    told = ("replayed", "discarded")
+    return sum(row.type in told and row.node == "operator/ann" for row in await store.conversation(TALK))
 
 
 async def parked(store: MemoryStore) -> int:
