@@ -12,6 +12,7 @@ from runtime.operate.lookup import accounts
 from runtime.page.desk import PageDesk
 from runtime.page.history import history_link
 from runtime.page.links import PageAddress, actor_link, conversation_link, link
+from runtime.page.proof import proof_tag
 from runtime.page.rail import rail_of, remaining
 from runtime.page.screen import ROWS_MAX, Screen
 from runtime.page.shown import state_text
@@ -37,7 +38,9 @@ async def actor(desk: PageDesk, target: PageAddress) -> Screen:
             raise NotFound(f"no actor of the kind {kind!r} has the key {key!r}, and no mail waits for one")
         account = found[0]
         stored = await _definition(store, account)
-    values = {**_told(account), **_rail(account, stored, first), "now_s": now_s}
+        version = account.saga.fingerprint.hex() if account.saga is not None else ""
+        proof = await proof_tag(store, version) if version else None
+    values = {**_told(account), **_rail(account, stored, first), "now_s": now_s, "proof": proof}
     return Screen("actor", account.address, ("standing", "rail", "details"), values=values)
 
 

@@ -9,6 +9,7 @@ from runtime.operate.definitions import VersionEntry, versions
 from runtime.operate.survey import WAITS, carriers_of, hosts_of, lacks_version, nodes_of, shards_of
 from runtime.page.desk import PageDesk
 from runtime.page.links import link
+from runtime.page.proof import proof_link
 from runtime.page.screen import ROWS_MAX, Screen
 from runtime.store.records import ClusterView, NodeRow
 
@@ -37,6 +38,7 @@ class VersionLine:
     carriers: tuple[str, ...]
     missing: str  # why nobody is known to carry it; empty where somebody does
     sagas: str  # the address of the list of those that have not ended; empty without any
+    proof: str  # the address of what was proven of it
 
     @property
     def is_owed(self) -> bool:
@@ -104,7 +106,8 @@ def _version(view: ClusterView, entry: VersionEntry) -> VersionLine:
     missing = "" if carriers else _missing(view, entry)
     if missing and missing != _SILENT:
         fields["status"] = WAITS if hosts_of(view, entry.kind) else fields["status"]
-    return VersionLine(entry, carriers, missing, link("/sagas", fields) if entry.open else "")
+    sagas = link("/sagas", fields) if entry.open else ""
+    return VersionLine(entry, carriers, missing, sagas, proof_link(entry.version))
 
 
 def _missing(view: ClusterView, entry: VersionEntry) -> str:

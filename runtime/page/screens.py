@@ -15,6 +15,7 @@ from runtime.page.letters.listing import dead_letter_screen
 from runtime.page.links import PageAddress
 from runtime.page.messages import messages
 from runtime.page.overview import overview
+from runtime.page.proof import proof
 from runtime.page.runs.listing import operations
 from runtime.page.runs.sagas import select_sagas
 from runtime.page.saga_list import saga_list
@@ -51,6 +52,8 @@ async def read_screen(desk: PageDesk, target: PageAddress) -> Screen:
             return await flows(desk, target)
         case ("cluster",):
             return await cluster(desk)
+        case ("proof",):
+            return await proof(desk, target)
         case ("find",):
             return await search(desk, target)
         case _:

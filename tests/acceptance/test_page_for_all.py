@@ -17,6 +17,7 @@ from axe_core_python.selenium import Axe
 from selenium import webdriver
 
 from runtime.adapters import system_ports
+from runtime.operate.proofs.kept import add_proofs
 from runtime.operate.repair_runs import begin_with
 from runtime.protos.saga_pb2 import RepairSaga
 from runtime.store.open import open_store
@@ -25,6 +26,7 @@ from tests.acceptance.page_process import page_of
 from tests.acceptance.shop import ROOT
 from tests.acceptance.test_page_in_a_browser import chromium
 from tests.unit.gateway.desk.serving import stuck_row
+from tests.unit.operate.proofs import VERSION, broken, proof, simulated
 from tests.unit.operate.rows import fill, history, join, mail, saga
 
 __all__ = ["chromium"]
@@ -33,6 +35,9 @@ pytestmark = [pytest.mark.timeout(200), NO_BROWSER]
 
 NARROW = {"width": 360, "height": 800, "deviceScaleFactor": 1, "mobile": False}
 CONVERSATION = f"conversations/{history(1).conversation.hex()}"
+BROKEN = broken(
+    broke="I5: a charge is left behind", shown_by="the client cancels the order, and nobody undoes it\n" * 9
+)
 SCREENS: Mapping[str, tuple[str, ...]] = {
     "/": ("",),
     "/sagas": ("sagas", "sagas?status=stuck", "sagas?kind=nobody"),
@@ -42,6 +47,7 @@ SCREENS: Mapping[str, tuple[str, ...]] = {
     "/history/KIND/KEY": ("history/order-process/ORD-1",),
     "/flows": ("flows",),
     "/cluster": ("cluster",),
+    "/proof": ("proof", f"proof?version={VERSION}"),
     "/act": ("act?saga=order-process/ORD-1&act=retry&expect=21&edit=yes",),
     "/dead-letters": ("dead-letters", "dead-letters?kind=billing"),
     "/operations": ("operations", "operations?kind=repair-run&name=retries"),
@@ -68,6 +74,7 @@ async def test_no_screen_keeps_anybody_out_in_any_colours_or_width(tmp_path: Pat
     await join(store, "sales-1", kinds=("sales",), carries=("order-process/v1",))
     await fill(store, stuck_row(), *(saga(f"S{number:03}") for number in range(105)))
     await fill(store, *(history(number) for number in range(1, 9)), mail(20, parked="no such sku"))
+    await add_proofs(store, [BROKEN, proof(simulated(), short_of="a calm run has no faults"), proof(version="ab" * 16)])
     act = RepairSaga(act=RepairSaga.RETRY, who="ann", reason="mended")
     await begin_with(store, "retries", act, [(stuck_row().address, 1)], chosen_by="a test", now_s=1.0)
     async with page_of(url) as address:

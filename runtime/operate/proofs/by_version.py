@@ -50,7 +50,8 @@ async def proofs_by_version(store: OperatorStore, *, version: str = "") -> Proof
 
     Raises StoreError.
     """
-    entries = [one for one in await versions(store, only_open=True) if version in ("", one.version)]
+    known = await versions(store, only_open=True)
+    entries = [one for one in known if one.version and version in ("", one.version)]
     proofs = list[KeptProof]()
     while len(proofs) < READ_MAX:
         page = await proofs_after(store, proofs[-1].place if proofs else None, limit=_PAGE, version=version)
@@ -60,13 +61,14 @@ async def proofs_by_version(store: OperatorStore, *, version: str = "") -> Proof
     return ProofsByVersion(tuple(_sorted(_joined(entries, proofs))), is_all=False)
 
 
-def _joined(entries: Iterable[VersionEntry], proofs: Iterable[KeptProof]) -> Iterable[VersionProofs]:
+def _joined(entries: Sequence[VersionEntry], proofs: Iterable[KeptProof]) -> Iterable[VersionProofs]:
     by_version: dict[str, list[KeptProof]] = {}
     for one in proofs:
         by_version.setdefault(one.row.version, []).append(one)
     for entry in entries:  # A kind may have another name in the store than in its code. The version tells.
-        yield _version(entry.kind, entry.version, entry, by_version.pop(entry.version, ()))
-    for version, kept in by_version.items():
+        yield _version(entry.kind, entry.version, entry, by_version.get(entry.version, ()))
+    for version in sorted(by_version.keys() - {entry.version for entry in entries}):
+        kept = by_version[version]
         yield _version(kept[0].row.kind, version, None, kept)
 
 
@@ -77,5 +79,6 @@ def _version(kind: str, version: str, entry: VersionEntry | None, kept: Sequence
 
 def _sorted(found: Iterable[VersionProofs]) -> list[VersionProofs]:
     return sorted(
-        found, key=lambda one: (one.entry is None, _ORDER.index(one.standing.standing), not one.open, one.kind)
+        found,
+        key=lambda one: (one.entry is None, _ORDER.index(one.standing.standing), not one.open, one.kind, one.version),
     )
