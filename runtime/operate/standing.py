@@ -37,6 +37,7 @@ class StoreStanding:
     unknown: tuple[Tally, ...] = ()  # sagas with a step whose outcome nobody knows
     mail: tuple[Tally, ...] = ()  # messages that wait; the oldest since it could be handled
     letters: tuple[Tally, ...] = ()  # dead letters, since they were given up
+    late: tuple[Tally, ...] = ()  # actors whose next timer is due and has not been handled, since it was due
 
 
 async def standing_of(store: OperatorStore) -> StoreStanding:
@@ -55,6 +56,7 @@ def tell_standing(tallies: Tallies) -> StoreStanding:
         unknown=tallies.unknown,
         mail=tallies.waiting,
         letters=tallies.parked,
+        late=tallies.late,
     )
 
 

@@ -109,8 +109,10 @@ class MemoryOperators(MemoryMembers):
         mail = sorted(self._all_mail(), key=_slot)
         first = [rows for _, of_kind in itertools.groupby(mail, lambda row: row.kind) for rows in [*of_kind][:mail_max]]
         waiting = [(row.kind, max(row.sent_at_s, row.due_at_s)) for row in first if not row.parked]
+        now_s, due = self._clock.now_s(), [(row.kind, row.due_at_s) for row in self._actors.values()]
+        late = [(kind, at_s if at_s is not None and at_s <= now_s else None) for kind, at_s in due]
         return Tallies(
-            now_s=self._clock.now_s(),
+            now_s=now_s,
             statuses=tuple(statuses),
             actors=tuple(
                 (status, tally)
@@ -121,6 +123,7 @@ class MemoryOperators(MemoryMembers):
             unknown=tallies_by_kind(((kind, one.unknown_at_s) for kind, one in told), count_max=actors_max),
             waiting=tallies_by_kind(waiting),
             parked=tallies_by_kind(((row.kind, row.parked_at_s) for row in mail if row.parked), count_max=actors_max),
+            late=tallies_by_kind(late, count_max=actors_max),
         )
 
     async def summary_counts(self) -> list[tuple[str, str, int]]:

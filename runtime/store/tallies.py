@@ -34,6 +34,7 @@ class Tallies:
     unknown: tuple[Tally, ...] = ()  # Actors with a step of unknown outcome; since when, likewise.
     waiting: tuple[Tally, ...] = ()  # Mail that is not parked; the oldest could be handled first: it is sent, and due.
     parked: tuple[Tally, ...] = ()  # Dead letters, and when the first of them was parked.
+    late: tuple[Tally, ...] = ()  # Actors with a timer that is due and has not been handled; the first was due then.
 
 
 def tallies_by_kind(rows: Iterable[tuple[str, float | None]], *, count_max: int | None = None) -> tuple[Tally, ...]:

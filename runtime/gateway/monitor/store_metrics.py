@@ -39,6 +39,7 @@ class StoreMetrics(Collector):
         yield from _pair("undos_owed", "undo_owed", "sagas that owe an undo", standing.owed, sagas, now_s)
         unknown = "sagas with a step whose outcome nobody knows"
         yield from _pair("outcomes_unknown", "outcome_unknown", unknown, standing.unknown, sagas, now_s)
+        yield from _pair("timers_late", "timer_late", "actors with a late timer", standing.late, sagas, now_s)
         yield from _pair("mail", "mail", "messages that wait in the store", standing.mail, receivers, now_s)
         yield from _pair("dead_letters", "dead_letter", "dead letters", standing.letters, receivers, now_s)
         yield SummaryMetricFamily(

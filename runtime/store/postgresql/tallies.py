@@ -35,4 +35,5 @@ async def read_tallies(connection: Any, *, uncounted: Sequence[str], actors_max:
         unknown=by_kind("unknown"),
         waiting=by_kind("waiting"),
         parked=by_kind("parked"),
+        late=by_kind("late"),
     )

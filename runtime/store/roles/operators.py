@@ -122,9 +122,9 @@ class OperatorStore(TurnStore, ViewStore, Protocol):
     async def tallies(self, *, uncounted: Sequence[str], actors_max: int, mail_max: int) -> Tallies:
         """What is counted for whoever watches the store, all of it at one instant. Reads no state and no message.
 
-        Groups of actors, and dead letters of a kind, are counted up to `actors_max`; actors of a status among
-        `uncounted` not at all. Of the mail that waits for a kind, the first `mail_max` rows by (shard, key, id) are
-        looked at, dead letters among them.
+        Groups of actors, those of a kind with a late timer, and dead letters of a kind are counted up to `actors_max`;
+        actors of a status among `uncounted` not at all. Of the mail that waits for a kind, the first `mail_max` rows by
+        (shard, key, id) are looked at, dead letters among them.
         """
         ...
 

@@ -468,7 +468,15 @@ with recursive groups (kind, status) as (
   select next.kind from kinds_of_mail cross join lateral (
     select kind from mail where mail.kind > kinds_of_mail.kind order by kind limit 1
   ) as next
-), kinds (kind) as (select distinct kind from groups)
+), kinds (kind) as (select distinct kind from groups), slices (kind, shard) as (
+  (select kind, shard from actors where due_at_s is not null order by kind, shard limit 1)
+  union all
+  select next.kind, next.shard from slices cross join lateral (
+    select kind, shard from actors
+    where due_at_s is not null and (actors.kind, actors.shard) > (slices.kind, slices.shard)
+    order by kind, shard limit 1
+  ) as next
+)
 select 'now' as what, '' as kind, '' as status, 0::bigint as count, {now} as oldest_at_s
 union all
 select 'status', kind, status, 0, 0 from groups
@@ -505,7 +513,14 @@ select 'parked', kinds_of_mail.kind, '', found.* from kinds_of_mail cross join l
     select parked_at_s from mail
     where mail.kind = kinds_of_mail.kind and parked <> '' order by parked_at_s limit $2
   ) as first
-) as found;
+) as found
+union all
+select 'late', slices.kind, '', least(sum(found.count), $2), min(found.oldest_at_s) from slices cross join lateral (
+  select count(*) as count, min(due_at_s) as oldest_at_s from (
+    select due_at_s from actors
+    where actors.kind = slices.kind and actors.shard = slices.shard and due_at_s <= {now} order by due_at_s limit $2
+  ) as first
+) as found group by slices.kind;
 
 -- name: version_counts
 select kind, version, status, count(*) from actors

@@ -7,11 +7,13 @@ The rows of a group lie in the order of their instants. So the first of them is 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 
 import apsw
 
 from runtime.store.sqlite.summaries import groups_of
+from runtime.store.sqlite.timed import slices_of
 from runtime.store.tallies import Tallies, Tally
 
 __all__ = ["read_tallies"]
@@ -38,6 +40,10 @@ _NEXT_KIND_OF_MAIL = "select kind from mail where kind > ? order by kind limit 1
 _WAITING = """select count(*), min(max(sent_at_s, due_at_s)) from (
   select sent_at_s, due_at_s, parked from mail where kind = ? order by shard, key, id limit ?) where parked = ''"""
 
+_LATE = """select count(*), min(due_at_s) from (
+  select due_at_s from actors indexed by actors_due
+  where due_at_s is not null and kind = ? and shard = ? and due_at_s <= ? order by due_at_s limit ?)"""
+
 
 def read_tallies(
     connection: apsw.Connection, *, now_s: float, uncounted: Sequence[str], actors_max: int, mail_max: int
@@ -57,7 +63,20 @@ def read_tallies(
             for kind in _kinds(connection, _NEXT_KIND_OF_MAIL)
             for tally in _tally(connection, _WAITING, kind, (kind, mail_max))
         )
-    return Tallies(now_s, statuses, tuple(standing), owed, unknown, waiting, parked)
+        late = _late(connection, now_s, actors_max)
+    return Tallies(now_s, statuses, tuple(standing), owed, unknown, waiting, parked, late)
+
+
+def _late(connection: apsw.Connection, now_s: float, count_max: int) -> tuple[Tally, ...]:
+    """The index has a shard in the order of its instants. Of each the first is looked at, whatever the limit."""
+    found: dict[str, Tally] = {}
+    for kind, shard in slices_of(connection):
+        before = found.get(kind)
+        left = count_max - (before.count if before else 0)
+        for one in _tally(connection, _LATE, kind, (kind, shard, now_s, max(left, 1))):
+            oldest_at_s = min(one.oldest_at_s, before.oldest_at_s if before else math.inf)
+            found[kind] = Tally(kind, count_max - max(left - one.count, 0), oldest_at_s)
+    return tuple(found.values())
 
 
 def _since(connection: apsw.Connection, of: dict[str, str], count_max: int) -> tuple[Tally, ...]:

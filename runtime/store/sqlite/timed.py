@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from itertools import islice
 
 import apsw
@@ -21,7 +21,7 @@ from runtime.store.records import ActorRow
 from runtime.store.sqlite.rows import actor_row
 from runtime.store.timed import TimedFilter, TimedPlace
 
-__all__ = ["read_timed"]
+__all__ = ["read_timed", "slices_of"]
 
 _NEXT_KIND = """select kind from actors indexed by actors_due
 where due_at_s is not null and kind > ? order by kind limit 1"""
@@ -57,19 +57,19 @@ def read_timed(
             yield due_at_s, kind, key
 
     with connection:
-        slices = [places(kind, shard) for kind, shard in _slices(connection, wanted)]
+        slices = [places(kind, shard) for kind, shard in slices_of(connection, wanted.kinds)]
         found = heapq.merge(*slices)
         chosen = list(islice(found, limit))
         rows = [row for _, *address in chosen for row in connection.execute(_ROW, address)]
     return [actor_row(*row) for row in rows]
 
 
-def _slices(connection: apsw.Connection, wanted: TimedFilter) -> Iterator[tuple[str, int]]:
-    """Each kind with each shard that has a timer, by one seek in the index for each."""
+def slices_of(connection: apsw.Connection, kinds: Container[str] = ()) -> Iterator[tuple[str, int]]:
+    """Each of these kinds, or of all, with each shard that has a timer, by one seek in the index for each."""
     kind = ""
     while found := connection.execute(_NEXT_KIND, (kind,)).fetchone():
         kind, shard = str(found[0]), -1
-        if wanted.kinds and kind not in wanted.kinds:
+        if kinds and kind not in kinds:
             continue
         while found := connection.execute(_NEXT_SHARD, (kind, shard)).fetchone():
             shard = int(found[0])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from runtime.store.port import Store
 from runtime.store.records import ActorRow, Expected, Transition
 from runtime.store.summaries import ActorSummary
@@ -85,6 +87,22 @@ class TallyConformance(ConformanceBase):
             assert found.owed == (Tally("billing", 2, 18.0),)
             assert found.parked == (Tally("billing", 2, 3.0),)
             assert found.waiting == (Tally("billing", 2, 9.0),)  # the first rows by their keys
+
+    async def test_timers_that_are_due_are_counted_by_kind_with_the_first_whatever_their_shards(self) -> None:
+        async with self.store() as store:
+            now_s = await store.now_s()
+            await self._put(
+                store,
+                actor_row("a", due_at_s=7.0),
+                replace(actor_row("b", due_at_s=5.0), shard=1),
+                replace(actor_row("c", due_at_s=6.0), shard=2),
+                actor_row("d", due_at_s=now_s + 900.0),
+                actor_row("e"),
+                actor_row("a", kind="trip", due_at_s=9.0),
+                actor_row("a", kind="é\0", due_at_s=now_s + 900.0),
+            )
+            assert (await _tallies(store)).late == (Tally("billing", 3, 5.0), Tally("trip", 1, 9.0))
+            assert (await _tallies(store, actors_max=2)).late == (Tally("billing", 2, 5.0), Tally("trip", 1, 9.0))
 
     async def _put(self, store: Store, *rows: ActorRow) -> None:
         await self.commit(store, *(Transition(actor=row, expected=EMPTY) for row in rows))

@@ -76,6 +76,6 @@ async def test_what_actors_tell_of_themselves_is_listed_by_index(open_store: Ope
 async def test_what_is_counted_is_found_by_index(open_store: OpenStore, sql: Any) -> None:
     await open_store()
     plan = await plan_of(sql, "tallies")
-    for index in ("actors_summary", "actors_owed", "actors_unknown", "mail_pkey", "mail_parked"):
+    for index in ("actors_summary", "actors_owed", "actors_unknown", "actors_due", "mail_pkey", "mail_parked"):
         assert f"using {index}" in plan, plan
     assert not re.search(r"Seq Scan on (actors|mail)", plan), plan
