@@ -24,7 +24,7 @@ from runtime.operate.dead_letters import (
 from runtime.operate.letter_filter import LetterFilter
 from runtime.operate.letter_groups import letters_page
 from runtime.operate.parked_mail import ParkedMail
-from runtime.operate.run import ITEMS_MAX, KeptRun, check_items, check_name, put_run
+from runtime.operate.run import ITEMS_MAX, LETTER_RUN, KeptRun, check_items, check_name, put_run
 from runtime.protos.saga_pb2 import LetterItem, LetterRun
 from runtime.saga.reasons import unsaid
 from runtime.store.parked import ParkedPlace
@@ -33,7 +33,7 @@ from runtime.store.records import HistoryRow
 
 __all__ = ["KIND", "act_on", "begin", "begin_fitting", "note_done"]
 
-KIND = "letter-run"
+KIND = LETTER_RUN
 
 _GONE = "it is no longer parked: it was handled, replayed or discarded in the meantime"
 

@@ -12,7 +12,7 @@ from dataclasses import asdict
 from runtime.envelope import Address, address_of, message_id, parse_address
 from runtime.errors import InvalidMessage
 from runtime.operate.repairs import check_said, letter, record_of
-from runtime.operate.run import ITEMS_MAX, KeptRun, check_items, check_name, put_run
+from runtime.operate.run import ITEMS_MAX, REPAIR_RUN, KeptRun, check_items, check_name, put_run
 from runtime.operate.survey import Wanted, sagas
 from runtime.protos.saga_pb2 import RepairItem, RepairRun, RepairSaga, SagaRecord
 from runtime.store.port import OperatorStore
@@ -20,7 +20,7 @@ from runtime.store.records import ActorRow, Outcome, Transition
 
 __all__ = ["KIND", "begin", "begin_with", "note_done", "post"]
 
-KIND = "repair-run"
+KIND = REPAIR_RUN
 
 _PAGE = 100
 

@@ -14,20 +14,19 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from google.protobuf.message import DecodeError
-
 from runtime.errors import InvalidMessage
 from runtime.operate import letter_runs, repair_runs
+from runtime.operate.busy import refusals_of
 from runtime.operate.dead_letters import NotFound
-from runtime.operate.run import KeptRun, RunEnded, RunMoved, RunRecord, keep
+from runtime.operate.run import KINDS, KeptRun, RunEnded, RunMoved, RunRecord, keep, run_of
 from runtime.ports import Clock
-from runtime.protos.saga_pb2 import LetterRun, RepairRun, RunCancelled
+from runtime.protos.saga_pb2 import LetterRun, RunCancelled
 from runtime.saga.reasons import unsaid
 from runtime.saga.repair_checks import word
 from runtime.store.port import OperatorStore
-from runtime.store.records import ActorRow
 
 __all__ = [
+    "ITEMS_PER_S_MAX",
     "KINDS",
     "RunItem",
     "RunView",
@@ -40,13 +39,19 @@ __all__ = [
     "view_of",
 ]
 
-KINDS = (repair_runs.KIND, letter_runs.KIND)
+ITEMS_PER_S_MAX = 100
+"""Of one run. A node handles thousands of messages a second, so that a run takes a small part of it.
+
+Replayed letters wait in the store until a sweep finds them. At this pace a few hundred wait at once, far below the
+default of `backlog_max`, at which nodes refuse what clients send. Of repairs at most a page waits at once anyhow.
+"""
 
 _READ_MAX = 2_000
 _PAGE = 100
 _VIEWS_PAGE = 50
 _LOOK_AT = 500
 _LOOK_S = 0.1
+_HELD_S = 1.0
 _TRIES = 10
 
 
@@ -86,7 +91,7 @@ async def kept_run(store: OperatorStore, kind: str, name: str) -> KeptRun:
     (row,) = await store.load([(kind, name)]) if kind in KINDS else (None,)
     if row is None:
         raise NotFound(f"there is no run {name!r}")
-    return _run(row)
+    return run_of(row)
 
 
 async def run_named(store: OperatorStore, name: str, kind: str = "") -> KeptRun:
@@ -102,19 +107,24 @@ async def carry_on(
 ) -> KeptRun:
     """Act on what is left, a page at a time, until each page is handled, or nothing was for `wait_s`.
 
-    It ends at `until_s` of the monotonic clock at the latest. What came of a page is in the store before the next one
-    begins. Raises RunEnded of one that was cancelled, RunMoved when somebody else carries it on, or StoreError.
+    No letter is replayed while a live node refuses new commands, since more waits there than its limit. It ends at
+    `until_s` of the monotonic clock at the latest. What came of a page is in the store before the next one begins.
+    Raises RunEnded of one that was cancelled, RunMoved when somebody else carries it on, or StoreError.
     """
     if run.record.HasField("cancelled"):
         cancelled = run.record.cancelled
         raise RunEnded(f"the run {run.name!r} was cancelled by {cancelled.who}, because: {cancelled.reason}")
-    while places := run.open[:_PAGE]:
+    while (places := run.open[:_PAGE]) and await _has_room(store, run, clock, until_s):
+        began_s = clock.monotonic_s()
         await _note_done(store, run, places)
         await _act_on(store, run, _open(run, places))
         await _wait_for(store, run, places, clock, wait_s, until_s)
         run = await keep(store, run)
         if _open(run, places) == places or clock.monotonic_s() >= until_s:
             break  # Nobody runs them now, or the time is over.
+        if run.left:
+            next_s = min(began_s + len(places) / ITEMS_PER_S_MAX, until_s)
+            await clock.sleep(max(0.0, next_s - clock.monotonic_s()))
     return run
 
 
@@ -149,7 +159,7 @@ async def run_views(store: OperatorStore, *, limit: int) -> list[RunView]:
         after = ""
         while len(found) < _READ_MAX and (rows := await store.actors(kind, limit=_VIEWS_PAGE, after=after)):
             after = rows[-1].key
-            found += [replace(view_of(_run(row)), items=()) for row in rows]
+            found += [replace(view_of(run_of(row)), items=()) for row in rows]
     return sorted(found, key=lambda one: (-one.began_at_s, one.name, one.kind))[:limit]
 
 
@@ -182,6 +192,16 @@ def view_of(run: KeptRun) -> RunView:
     )
 
 
+async def _has_room(store: OperatorStore, run: KeptRun, clock: Clock, until_s: float) -> bool:
+    """Wait until the nodes have room for what the run sends them. False when the time is over before."""
+    is_replay = isinstance(run.record, LetterRun) and run.record.act == LetterRun.REPLAY
+    while is_replay and any(refusals_of(await store.cluster(), await store.busy())):
+        if clock.monotonic_s() >= until_s:
+            return False
+        await clock.sleep(_HELD_S)
+    return True
+
+
 async def _note_done(store: OperatorStore, run: KeptRun, places: Sequence[int]) -> bool:
     if isinstance(run.record, LetterRun):
         return await letter_runs.note_done(store, run.record, places)
@@ -211,14 +231,6 @@ async def _wait_for(
             break
         else:
             await clock.sleep(_LOOK_S)
-
-
-def _run(row: ActorRow) -> KeptRun:
-    try:
-        parse = LetterRun.FromString if row.kind == letter_runs.KIND else RepairRun.FromString
-        return KeptRun(row, parse(row.state))
-    except DecodeError as error:
-        raise NotFound(f"the record of the run {row.kind}/{row.key} cannot be read: {error}") from error
 
 
 def _act(run: RunRecord) -> str:

@@ -157,6 +157,11 @@ class MemoryOperators(MemoryMembers):
     def _all_mail(self) -> Iterator[MailRow]:
         return itertools.chain.from_iterable(rows.values() for rows in self._mail.values())
 
+    async def forget_record(self, row: ActorRow) -> None:
+        known = self._actors.get(row.address)
+        if known is not None and (known.revision, known.last_id) == (row.revision, row.last_id):
+            del self._actors[row.address]
+
     async def every_actor(self, *, limit: int, after: Address = ("", "")) -> list[ActorRow]:
         found = sorted(address for address in self._actors if address > after)
         return [self._actors[address] for address in found[:limit]]

@@ -215,6 +215,10 @@ class PostgresqlStore(PostgresqlProofs):
 
     # --- operators ---
 
+    async def forget_record(self, row: ActorRow) -> None:
+        values = (kept(row.kind), kept(row.key), row.revision, row.last_id)
+        await self.members.repeatable(lambda one: one.execute(self._sql["forget_record"], *values))
+
     async def conversation(self, conversation: bytes) -> list[HistoryRow]:
         return await self._rows(history_row, "conversation", conversation)
 

@@ -88,6 +88,13 @@ class OperatorStore(TurnStore, ViewStore, Protocol):
         """Actors that tell of themselves and fit, in this order, from behind the place `after` on. Reads no state."""
         ...
 
+    async def forget_record(self, row: ActorRow) -> None:
+        """Remove this row, if it is still there as it was read.
+
+        For records of operators, of kinds that no node hosts: they have no mail and no timers.
+        """
+        ...
+
     async def every_actor(self, *, limit: int, after: Address = ("", "")) -> list[ActorRow]:
         """Actors of all kinds, by (kind, key), from behind this address on."""
         ...

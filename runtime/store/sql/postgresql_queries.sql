@@ -176,6 +176,9 @@ select {mail} from mail
 where conversation = $1 and (sent_at_s, sequence, id, kind, key, shard) > ($3, $4, $5, $6, $7, $8)
 order by sent_at_s, sequence, id, kind, key, shard limit $2;
 
+-- name: forget_record
+delete from actors where kind = $1 and key = $2 and revision = $3 and last_id = $4;
+
 -- name: dead_letters
 select {mail} from mail where parked <> '' and (id, kind, key, shard) > ($1, $2, $3, $4)
 order by id, kind, key, shard limit $5;

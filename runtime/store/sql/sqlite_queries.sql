@@ -184,6 +184,9 @@ where conversation = :conversation and (:is_first or (sent_at_s, sequence, id, k
   > (:after_sent_at_s, :after_sequence, :after_id, :after_kind, :after_key, :after_shard))
 order by sent_at_s, sequence, id, kind, key, shard limit :limit;
 
+-- name: forget_record
+delete from actors where kind = ? and key = ? and revision = ? and last_id = ?;
+
 -- name: dead_letters
 select {mail} from mail where parked <> '' and (id, kind, key, shard) > (?, ?, ?, ?)
 order by id, kind, key, shard limit ?;

@@ -115,6 +115,10 @@ class SqliteOperators(SqliteMembers):
             )
         )
 
+    async def forget_record(self, row: ActorRow) -> None:
+        parameters = (row.kind, row.key, row.revision, row.last_id)
+        await self._write(lambda connection: connection.execute(self._sql["forget_record"], parameters).fetchall())
+
     async def keep_proofs(self, proofs: Sequence[ProofRow]) -> None:
         def put(connection: apsw.Connection) -> None:
             connection.executemany(self._sql["keep_proof"], [PROOFS.values(row) for row in proofs])

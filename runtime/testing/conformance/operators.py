@@ -89,6 +89,20 @@ class OperatorConformance(ConformanceBase):
             assert await store.actors_with_key("a") == rows
             assert await store.actors_with_key("c") == []
 
+    async def test_a_record_is_forgotten_if_it_is_still_as_it_was_read(self) -> None:
+        async with self.store() as store:
+            row, other = actor_row("a", kind="records"), actor_row("a")
+            await self.commit(store, *(Transition(actor=one, expected=EMPTY) for one in (row, other)))
+            await store.forget_record(replace(row, revision=row.revision + 1))
+            await store.forget_record(replace(row, last_id=b"another"))
+            assert await store.load([("records", "a")]) == [row]
+            await store.forget_record(row)
+            await store.forget_record(row)
+            assert await store.load([("records", "a"), other.address]) == [None, other]
+            assert await store.actors("records", limit=9) == []
+            await self.commit(store, Transition(actor=row, expected=EMPTY))
+            assert await store.load([("records", "a")]) == [row]
+
     async def test_mail_for_a_key_is_found_in_every_kind(self) -> None:
         async with self.store() as store:
             rows = [

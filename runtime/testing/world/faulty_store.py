@@ -215,6 +215,7 @@ class FaultyStore:
     assign = _write(MemoryStore.assign)
     assign_many = _write(MemoryStore.assign_many)
     subscribe = _write(MemoryStore.subscribe)
+    forget_record = _write(MemoryStore.forget_record)
     keep_definitions = _write(MemoryStore.keep_definitions)
     keep_kind_names = _write(MemoryStore.keep_kind_names)
     mark_half_copied = _write(MemoryStore.mark_half_copied)
