@@ -1837,6 +1837,175 @@ class DefinitionSummary(_message.Message):
 Global___DefinitionSummary: _TypeAlias = DefinitionSummary  # noqa: Y015
 
 @_typing.final
+class ListProofsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VERSION_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    READ_MASK_FIELD_NUMBER: _builtins.int
+    version: _builtins.str
+    """of this version alone, in full; empty: of all"""
+    page_size: _builtins.int
+    """up to 1000; 0: 100"""
+    page_token: _builtins.str
+    """from the page before, of the same version"""
+    @_builtins.property
+    def read_mask(self) -> _field_mask_pb2.FieldMask:
+        """which fields of a version are told; empty: all"""
+
+    def __init__(
+        self,
+        *,
+        version: _builtins.str = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+        read_mask: _field_mask_pb2.FieldMask | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["read_mask", b"read_mask"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token", "read_mask", b"read_mask", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListProofsRequest: _TypeAlias = ListProofsRequest  # noqa: Y015
+
+@_typing.final
+class ListProofsResponse(_message.Message):
+    """Versions of which a promise is broken come first, then those that are not proven."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VERSIONS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    IS_ALL_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    is_all: _builtins.bool
+    """false: the store has more than 5,000 proofs, and the first of them were read"""
+    @_builtins.property
+    def versions(self) -> _containers.RepeatedCompositeFieldContainer[Global___VersionProofs]: ...
+    def __init__(
+        self,
+        *,
+        versions: _abc.Iterable[Global___VersionProofs] | None = ...,
+        next_page_token: _builtins.str = ...,
+        is_all: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["is_all", b"is_all", "next_page_token", b"next_page_token", "versions", b"versions"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListProofsResponse: _TypeAlias = ListProofsResponse  # noqa: Y015
+
+@_typing.final
+class VersionProofs(_message.Message):
+    """A version of a saga, and what runs of tests have proven of it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KIND_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    IN_STORE_FIELD_NUMBER: _builtins.int
+    OPEN_FIELD_NUMBER: _builtins.int
+    STANDING_FIELD_NUMBER: _builtins.int
+    SINCE_S_FIELD_NUMBER: _builtins.int
+    PROOFS_FIELD_NUMBER: _builtins.int
+    kind: _builtins.str
+    version: _builtins.str
+    in_store: _builtins.bool
+    """whether this store knows the version; its proofs are kept all the same"""
+    open: _builtins.int
+    """sagas that have not ended"""
+    standing: _builtins.str
+    """broken, passed, or not proven"""
+    since_s: _builtins.float
+    """when the newest proof that says so was made; 0: none does"""
+    @_builtins.property
+    def proofs(self) -> _containers.RepeatedCompositeFieldContainer[Global___ProofSummary]:
+        """the newest first"""
+
+    def __init__(
+        self,
+        *,
+        kind: _builtins.str = ...,
+        version: _builtins.str = ...,
+        in_store: _builtins.bool = ...,
+        open: _builtins.int = ...,
+        standing: _builtins.str = ...,
+        since_s: _builtins.float = ...,
+        proofs: _abc.Iterable[Global___ProofSummary] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["in_store", b"in_store", "kind", b"kind", "open", b"open", "proofs", b"proofs", "since_s", b"since_s", "standing", b"standing", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___VersionProofs: _TypeAlias = VersionProofs  # noqa: Y015
+
+@_typing.final
+class ProofSummary(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KIND_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    MADE_AT_S_FIELD_NUMBER: _builtins.int
+    RESULT_FIELD_NUMBER: _builtins.int
+    METHOD_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    SHORT_OF_FIELD_NUMBER: _builtins.int
+    BROKE_FIELD_NUMBER: _builtins.int
+    SHOWN_BY_FIELD_NUMBER: _builtins.int
+    AMENDS_FIELD_NUMBER: _builtins.int
+    DID_JSON_FIELD_NUMBER: _builtins.int
+    UNREADABLE_FIELD_NUMBER: _builtins.int
+    kind: _builtins.str
+    version: _builtins.str
+    made_at_s: _builtins.float
+    result: _builtins.str
+    """clean or broken"""
+    method: _builtins.str
+    """exploration, simulation or failpoints; empty if it cannot be read"""
+    text: _builtins.str
+    """what the run did"""
+    short_of: _builtins.str
+    """why a clean run proves too little"""
+    broke: _builtins.str
+    """the promise that was broken"""
+    shown_by: _builtins.str
+    """the schedule that breaks it, or the command that shows it again"""
+    amends: _builtins.str
+    """the version of Amends that ran it"""
+    did_json: _builtins.str
+    """the figures of what it did"""
+    unreadable: _builtins.str
+    def __init__(
+        self,
+        *,
+        kind: _builtins.str = ...,
+        version: _builtins.str = ...,
+        made_at_s: _builtins.float = ...,
+        result: _builtins.str = ...,
+        method: _builtins.str = ...,
+        text: _builtins.str = ...,
+        short_of: _builtins.str = ...,
+        broke: _builtins.str = ...,
+        shown_by: _builtins.str = ...,
+        amends: _builtins.str = ...,
+        did_json: _builtins.str = ...,
+        unreadable: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amends", b"amends", "broke", b"broke", "did_json", b"did_json", "kind", b"kind", "made_at_s", b"made_at_s", "method", b"method", "result", b"result", "short_of", b"short_of", "shown_by", b"shown_by", "text", b"text", "unreadable", b"unreadable", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ProofSummary: _TypeAlias = ProofSummary  # noqa: Y015
+
+@_typing.final
 class ListPausesRequest(_message.Message):
     """Participants that keep failing, so that new sagas which need them wait."""
 

@@ -104,6 +104,11 @@ class AdminServiceStub:
                 request_serializer=runtime_dot_protos_dot_admin__pb2.ListDefinitionsRequest.SerializeToString,
                 response_deserializer=runtime_dot_protos_dot_admin__pb2.ListDefinitionsResponse.FromString,
                 _registered_method=True)
+        self.ListProofs = channel.unary_unary(
+                '/amends.AdminService/ListProofs',
+                request_serializer=runtime_dot_protos_dot_admin__pb2.ListProofsRequest.SerializeToString,
+                response_deserializer=runtime_dot_protos_dot_admin__pb2.ListProofsResponse.FromString,
+                _registered_method=True)
         self.ListPauses = channel.unary_unary(
                 '/amends.AdminService/ListPauses',
                 request_serializer=runtime_dot_protos_dot_admin__pb2.ListPausesRequest.SerializeToString,
@@ -238,6 +243,12 @@ class AdminServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListProofs(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListPauses(self, request, context):
         """Missing associated documentation comment in .proto file."""
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -364,6 +375,11 @@ def add_AdminServiceServicer_to_server(servicer, server):
                     servicer.ListDefinitions,
                     request_deserializer=runtime_dot_protos_dot_admin__pb2.ListDefinitionsRequest.FromString,
                     response_serializer=runtime_dot_protos_dot_admin__pb2.ListDefinitionsResponse.SerializeToString,
+            ),
+            'ListProofs': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListProofs,
+                    request_deserializer=runtime_dot_protos_dot_admin__pb2.ListProofsRequest.FromString,
+                    response_serializer=runtime_dot_protos_dot_admin__pb2.ListProofsResponse.SerializeToString,
             ),
             'ListPauses': grpc.unary_unary_rpc_method_handler(
                     servicer.ListPauses,
@@ -789,6 +805,33 @@ class AdminService:
             '/amends.AdminService/ListDefinitions',
             runtime_dot_protos_dot_admin__pb2.ListDefinitionsRequest.SerializeToString,
             runtime_dot_protos_dot_admin__pb2.ListDefinitionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListProofs(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/amends.AdminService/ListProofs',
+            runtime_dot_protos_dot_admin__pb2.ListProofsRequest.SerializeToString,
+            runtime_dot_protos_dot_admin__pb2.ListProofsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -47,6 +47,7 @@ class AdminServiceStub:
     DiscardDeadLetter: _grpc.UnaryUnaryMultiCallable[_admin_pb2.DeadLetterActRequest, _admin_pb2.DeadLetterActResponse]
     ListTimers: _grpc.UnaryUnaryMultiCallable[_admin_pb2.ListTimersRequest, _admin_pb2.ListTimersResponse]
     ListDefinitions: _grpc.UnaryUnaryMultiCallable[_admin_pb2.ListDefinitionsRequest, _admin_pb2.ListDefinitionsResponse]
+    ListProofs: _grpc.UnaryUnaryMultiCallable[_admin_pb2.ListProofsRequest, _admin_pb2.ListProofsResponse]
     ListPauses: _grpc.UnaryUnaryMultiCallable[_admin_pb2.ListPausesRequest, _admin_pb2.ListPausesResponse]
     StartBatch: _grpc.UnaryUnaryMultiCallable[_admin_pb2.StartBatchRequest, _admin_pb2.Batch]
     StartLetterBatch: _grpc.UnaryUnaryMultiCallable[_admin_pb2.StartLetterBatchRequest, _admin_pb2.Batch]
@@ -74,6 +75,7 @@ class AdminServiceAsyncStub(AdminServiceStub):
     DiscardDeadLetter: _aio.UnaryUnaryMultiCallable[_admin_pb2.DeadLetterActRequest, _admin_pb2.DeadLetterActResponse]  # type: ignore[assignment]
     ListTimers: _aio.UnaryUnaryMultiCallable[_admin_pb2.ListTimersRequest, _admin_pb2.ListTimersResponse]  # type: ignore[assignment]
     ListDefinitions: _aio.UnaryUnaryMultiCallable[_admin_pb2.ListDefinitionsRequest, _admin_pb2.ListDefinitionsResponse]  # type: ignore[assignment]
+    ListProofs: _aio.UnaryUnaryMultiCallable[_admin_pb2.ListProofsRequest, _admin_pb2.ListProofsResponse]  # type: ignore[assignment]
     ListPauses: _aio.UnaryUnaryMultiCallable[_admin_pb2.ListPausesRequest, _admin_pb2.ListPausesResponse]  # type: ignore[assignment]
     StartBatch: _aio.UnaryUnaryMultiCallable[_admin_pb2.StartBatchRequest, _admin_pb2.Batch]  # type: ignore[assignment]
     StartLetterBatch: _aio.UnaryUnaryMultiCallable[_admin_pb2.StartLetterBatchRequest, _admin_pb2.Batch]  # type: ignore[assignment]
@@ -182,6 +184,13 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _admin_pb2.ListDefinitionsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_admin_pb2.ListDefinitionsResponse, _abc.Awaitable[_admin_pb2.ListDefinitionsResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def ListProofs(
+        self,
+        request: _admin_pb2.ListProofsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.ListProofsResponse, _abc.Awaitable[_admin_pb2.ListProofsResponse]]: ...
 
     @_abc_1.abstractmethod
     def ListPauses(

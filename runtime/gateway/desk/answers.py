@@ -32,6 +32,8 @@ from runtime.operate.objects import (
     run_object,
 )
 from runtime.operate.parked_mail import ParkedMail
+from runtime.operate.proofs.by_version import VersionProofs
+from runtime.operate.proofs.proof_objects import version_object
 from runtime.operate.runs import RunItem, RunView
 from runtime.operate.survey import SagaEntry, shards_of
 from runtime.operate.timer_acts import timer_choices
@@ -52,6 +54,7 @@ __all__ = [
     "moment_answer",
     "nodes_answer",
     "preview_answer",
+    "proofs_answer",
     "refusal_of",
     "run_answer",
     "summary",
@@ -164,6 +167,15 @@ def group_answer(group: LetterGroup) -> admin_pb2.DeadLetterGroup:
 
 def act_answer(act: ActEntry) -> admin_pb2.ActDone:
     return admin_pb2.ActDone(**_told(admin_pb2.ActDone, act_object(act)))
+
+
+def proofs_answer(one: VersionProofs) -> admin_pb2.VersionProofs:
+    """A version with all its proofs."""
+    told: dict[str, Any] = version_object(one)
+    for proof in told["proofs"]:
+        did = proof.pop("did")
+        proof["did_json"] = "" if did is None else _json(did)
+    return admin_pb2.VersionProofs(**_told(admin_pb2.VersionProofs, told))
 
 
 def refusal_of(saga: str, act: RepairSaga, reason: str, record: SagaRecord) -> admin_pb2.ActRefusal:

@@ -47,6 +47,7 @@ RIGHTS: Mapping[str, Right] = MappingProxyType(
         "DiscardDeadLetter": Right.ACT,
         "ListTimers": Right.READ,
         "ListDefinitions": Right.READ,
+        "ListProofs": Right.READ,
         "ListPauses": Right.READ,
         "StartBatch": Right.ACT,
         "GetBatch": Right.READ,

@@ -20,6 +20,7 @@ from runtime.gateway.desk.answers import (
     moment_answer,
     nodes_answer,
     preview_answer,
+    proofs_answer,
     summary,
 )
 from runtime.gateway.desk.batches import filter_of
@@ -34,6 +35,7 @@ from runtime.operate.definitions import versions
 from runtime.operate.letter_groups import LetterGroup, groups, letters_page
 from runtime.operate.lookup import accounts
 from runtime.operate.paused import paused
+from runtime.operate.proofs.by_version import proofs_by_version
 from runtime.operate.repairs import look_ahead
 from runtime.operate.survey import place_of, place_text, sagas
 from runtime.operate.timers import TimersWanted, timer_place_of, timers
@@ -137,6 +139,17 @@ class DeskService(DeskStreams):
         found: list[dict[str, Any]] = [asdict(one) for one in await versions(self.desk.store, kind=request.kind)]
         answer = pb.ListDefinitionsResponse(definitions=[pb.DefinitionSummary(**one) for one in found])
         return checked(answer, "name a kind")
+
+    async def ListProofs(self, request: pb.ListProofsRequest, context: Context) -> pb.ListProofsResponse:  # noqa: N802 - named by admin.proto
+        check_mask(request.read_mask, pb.VersionProofs)
+        query = pb.ListProofsRequest(version=request.version)
+        size, place = page_size_of(request.page_size), place_in(request.page_token, query)
+        listed = await proofs_by_version(self.desk.store, version=request.version)
+        found = behind(listed.versions, lambda one: one.place, place)
+        told = cut(masked(proofs_answer(one), request.read_mask) for one in found[:size])
+        more = place_after(found, lambda one: one.place, len(told))
+        token = token_of(query, more) if more else ""
+        return pb.ListProofsResponse(versions=told, is_all=listed.is_all, next_page_token=token)
 
     async def ListPauses(self, request: pb.ListPausesRequest, context: Context) -> pb.ListPausesResponse:  # noqa: N802 - named by admin.proto
         found: list[dict[str, Any]] = [asdict(one) for one in await paused(self.desk.store)]

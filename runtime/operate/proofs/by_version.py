@@ -38,6 +38,11 @@ class VersionProofs:
         """Sagas that run by it and have not ended."""
         return 0 if self.entry is None else self.entry.open
 
+    @property
+    def place(self) -> tuple[float | str, ...]:
+        """Where it stands in the listing."""
+        return self.entry is None, _ORDER.index(self.standing.standing), not self.open, self.kind, self.version
+
 
 @dataclass(frozen=True, slots=True)
 class ProofsByVersion:
@@ -78,7 +83,4 @@ def _version(kind: str, version: str, entry: VersionEntry | None, kept: Sequence
 
 
 def _sorted(found: Iterable[VersionProofs]) -> list[VersionProofs]:
-    return sorted(
-        found,
-        key=lambda one: (one.entry is None, _ORDER.index(one.standing.standing), not one.open, one.kind, one.version),
-    )
+    return sorted(found, key=lambda one: one.place)

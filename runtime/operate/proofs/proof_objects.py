@@ -26,19 +26,19 @@ def version_object(one: VersionProofs) -> dict[str, Any]:
 
 
 def proof_object(kept: KeptProof) -> dict[str, Any]:
-    """One proof. Of one that cannot be read, what its row tells."""
+    """One proof. Of one that cannot be read there is what its row tells, and why."""
     row, proof = kept.row, kept.proof
-    told = {"kind": row.kind, "version": row.version, "made_at_s": row.made_at_s, "result": row.result}
-    if proof is None:
-        return {**told, "unreadable": kept.unreadable}
     return {
-        **told,
-        "method": method_of(proof),
-        "text": proof.did.text(),
-        "short_of": proof.short_of,
-        "broke": proof.broke,
-        "shown_by": proof.shown_by,
-        "amends": proof.amends,
-        "did": asdict(proof.did),
-        "unreadable": "",
+        "kind": row.kind,
+        "version": row.version,
+        "made_at_s": row.made_at_s,
+        "result": row.result,
+        "method": method_of(proof) if proof else "",
+        "text": proof.did.text() if proof else "",
+        "short_of": proof.short_of if proof else "",
+        "broke": proof.broke if proof else "",
+        "shown_by": proof.shown_by if proof else "",
+        "amends": proof.amends if proof else "",
+        "did": asdict(proof.did) if proof else None,
+        "unreadable": kept.unreadable,
     }

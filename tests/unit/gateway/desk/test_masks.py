@@ -23,6 +23,7 @@ MASKED = [
     ("GetHistory", pb.GetHistoryRequest(saga=SAGA), "HistoryMoment"),
     ("ListDeadLetters", pb.ListDeadLettersRequest(), "DeadLetterSummary"),
     ("GroupDeadLetters", pb.GroupDeadLettersRequest(), "DeadLetterGroup"),
+    ("ListProofs", pb.ListProofsRequest(), "VersionProofs"),
     ("GetBatch", pb.GetBatchRequest(), "Batch"),
     ("ListBatches", pb.ListBatchesRequest(), "Batch"),
     ("ListActs", pb.ListActsRequest(), "ActDone"),

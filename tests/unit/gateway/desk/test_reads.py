@@ -8,12 +8,14 @@ import grpc
 import grpc.aio
 import pytest
 
+from runtime.operate.proofs.kept import add_proofs
 from runtime.protos import admin_pb2 as pb
 from runtime.protos import durable_pb2
 from runtime.protos.saga_pb2 import RepairSaga
 from runtime.store.memory import MemoryStore
 from tests.unit.gateway.desk.serving import SAGA, act_of, serving, stuck_row
 from tests.unit.operate.conftest import store
+from tests.unit.operate.proofs import broken, proof
 from tests.unit.operate.rows import actor, fill, id_of, mail, order
 
 __all__ = ["store"]
@@ -131,6 +133,24 @@ async def test_versions_are_listed_by_kind(store: MemoryStore) -> None:
         (told,) = (await stub.ListDefinitions(pb.ListDefinitionsRequest(kind="order-process"))).definitions
         assert (told.kind, told.open, told.ended) == ("order-process", 1, 0)
         assert not (await stub.ListDefinitions(pb.ListDefinitionsRequest(kind="other"))).definitions
+
+
+async def test_versions_with_their_proofs_come_page_by_page(store: MemoryStore) -> None:
+    versions = [f"{number:032x}" for number in range(5)]
+    await add_proofs(store, [(broken if number == 3 else proof)(version=versions[number]) for number in range(5)])
+    async with serving(store) as stub:
+        found, token = list[pb.VersionProofs](), ""
+        while not found or token:
+            page = await stub.ListProofs(pb.ListProofsRequest(page_size=2, page_token=token))
+            found, token = [*found, *page.versions], page.next_page_token
+        assert [one.version for one in found] == [versions[number] for number in (3, 0, 1, 2, 4)]
+        assert [one.standing for one in found] == ["broken", *["passed"] * 4]
+        (alone,) = (await stub.ListProofs(pb.ListProofsRequest(version=versions[3]))).versions
+        assert alone == found[0] and alone.proofs[0].broke.startswith("I5: ")
+        first = await stub.ListProofs(pb.ListProofsRequest(page_size=1))
+        other = pb.ListProofsRequest(version=versions[3], page_token=first.next_page_token)
+        with pytest.raises(grpc.aio.AioRpcError, match="begin again without a token"):
+            await stub.ListProofs(other)
 
 
 @pytest.mark.parametrize(

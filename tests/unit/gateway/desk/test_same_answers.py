@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,11 +18,14 @@ from runtime.adapters import system_ports
 from runtime.admin.commands import admin
 from runtime.admin.repair_commands import ACTS
 from runtime.admin.session import Session
+from runtime.operate.proofs.kept import add_proofs
+from runtime.operate.proofs.proof_file import row_of
 from runtime.protos import admin_pb2 as pb
 from runtime.protos import durable_pb2
 from runtime.protos.saga_pb2 import RepairSaga
 from runtime.store.open import open_store
 from tests.unit.gateway.desk.serving import SAGA, Stub, act_of, serving, stuck_row
+from tests.unit.operate.proofs import broken, proof, simulated
 from tests.unit.operate.rows import actor, fill, mail, order
 
 _M = TypeVar("_M", bound=Message)
@@ -43,6 +47,8 @@ def url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
             actor("sales", state=order(), timers=REMIND),
         )
         await fill(store, mail(7, parked="no such sku"), mail(8))
+        await add_proofs(store, [proof(), broken(version="ab" * 16), proof(simulated(), short_of="it was calm")])
+        await store.keep_proofs([replace(row_of(proof(made_at_s=7.0)), body=b"of a newer version")])
         await store.close()
 
     asyncio.run(make())
@@ -144,3 +150,9 @@ def test_dead_letters_and_versions_are_the_same(url: str) -> None:
     assert service["letters"] == told_by_command(url, "dead-letters") and service["letters"]
     versions = told_by_service(url, lambda stub: stub.ListDefinitions(pb.ListDefinitionsRequest()))
     assert versions["definitions"] == told_by_command(url, "definitions") and versions["definitions"]
+
+
+def test_what_was_proven_is_the_same(url: str) -> None:
+    service = told_by_service(url, lambda stub: stub.ListProofs(pb.ListProofsRequest()))
+    assert service["is_all"] and service["versions"] == told_by_command(url, "proofs")
+    assert [len(one["proofs"]) for one in service["versions"]] == [0, 1, 3]
