@@ -1,6 +1,7 @@
 """Order sagas per second, end to end: a client places orders over gRPC and waits until each is ready to ship.
 
     python -m bench.orders --nodes 4 --concurrency 64 --orders 3000 [--store postgresql] [--json]
+    python -m bench.orders --placing stream --against-yardstick 5 --count
 
 Client and nodes are processes of their own on one machine; see bench/README.md for what the figures mean.
 """
@@ -12,12 +13,16 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import Any
 
 import click
 import uvloop
 
+from bench import yardstick
+from bench.against import compare
 from bench.bytes import bytes_of, lines
+from bench.counted import committed, count
 from bench.shop import (
     NODES,
     BenchOrders,
@@ -80,14 +85,32 @@ class BenchPlan:
     show_default=True,
     help="A call for each order, or one stream for all.",
 )
+@click.option(
+    "--against-yardstick",
+    "rounds",
+    type=click.IntRange(0, 100),
+    default=0,
+    metavar="ROUNDS",
+    help="Run so many rounds in turn with the yardstick, and print the ratios.",
+)
+@click.option("--count", "counts", is_flag=True, help="Count commits in sequence and rows of an order, on SQLite.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
-def main(nodes: str, settings: tuple[str, ...], as_json: bool, **rest: Any) -> None:
+def main(nodes: str, settings: tuple[str, ...], rounds: int, counts: bool, as_json: bool, **rest: Any) -> None:
     plan = BenchPlan(nodes=int(nodes), settings=dict(text.split("=", 1) for text in settings), **rest)
-    figures = uvloop.run(measure(plan))
+    told: list[str] = []
+    if rounds:
+        bare = yardstick.BareLoad(plan.concurrency, plan.orders, plan.placing)
+        figures, told = compare(lambda: uvloop.run(measure(plan)), partial(yardstick.measure, plan.nodes), bare, rounds)
+    else:
+        figures = uvloop.run(measure(plan))
+    if counts:
+        counted = uvloop.run(count(plan.nodes, plan.settings, plan.placing))
+        figures, told = {**figures, **asdict(counted)}, [*told, *counted.lines()]
     if as_json:
         print(json.dumps(figures))
     else:
         show(plan, figures)
+        print("\n".join(told))
 
 
 async def measure(plan: BenchPlan) -> dict[str, Any]:
@@ -167,22 +190,9 @@ async def store_of(given: str) -> AsyncIterator[str]:
         yield given
 
 
-async def committed(harness: Harness) -> tuple[int, int]:
-    """Stop all nodes; the commits and transitions that they say they made."""
-    commits = transitions = 0
-    for node in harness.nodes.values():
-        code = await node.stop()
-        said = [record for record in node.log_records() if record["event"] == "committer stopped"]
-        if code or not said:
-            raise SystemExit(f"{node.name} did not drain: exit code {code}\n{harness.log_tails()}")
-        commits += said[-1]["commits"]
-        transitions += said[-1]["transitions"]
-    return commits, transitions
-
-
 def show(plan: BenchPlan, figures: dict[str, Any]) -> None:
     word = "node" if plan.nodes == 1 else "nodes"
-    load_of = f"{plan.orders} orders by {plan.flow}, {plan.concurrency} at a time"
+    load_of = f"{plan.orders} orders by {plan.flow}, {plan.concurrency} at a time, placed by {plan.placing}"
     print(f"{load_of}, {plan.nodes} {word}, {without_password(plan.store)}")
     print(f"  {figures['sagas_per_s']:10,.0f} sagas/s     p50 {figures['p50_ms']} ms, p99 {figures['p99_ms']} ms")
     print(f"  {figures['commits_per_s']:10,.0f} commits/s   of {figures['transitions_per_commit']} transitions each")

@@ -1,6 +1,6 @@
 """A yardstick: the least that a durable order costs on this machine, to state other figures as a share of it.
 
-    python -m bench.yardstick [--processes 4] [--json]
+    python -m bench.yardstick [--processes 4] [--placing stream] [--json]
 
     client ─▶ sales ─▶ saga ─▶ billing ─▶ saga ─▶ warehouse ─▶ saga ─▶ sales ─▶ client     7 messages, 7 transactions
 
@@ -33,10 +33,11 @@ import grpc
 import grpc.aio
 import uvloop
 
-from bench.shop import machine, percentile
+from bench.bare_calls import BareCaller, BareCalls
+from bench.shop import family_cpu_s, machine, percentile
 from runtime.protos.mesh_pb2 import Envelope, Frame
 
-__all__ = ["main"]
+__all__ = ["BareLoad", "main", "measure"]
 
 # What handling a message of a type sends next: its type, and the kind that handles that.
 _NEXT = {
@@ -181,6 +182,7 @@ async def _serve(kinds: Sequence[str], folder: Path) -> None:
     server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
     handlers: dict[str, Any] = {
         "place": grpc.unary_unary_rpc_method_handler(process.place),
+        "places": grpc.stream_stream_rpc_method_handler(BareCalls(process.place).serve),
         "stream": grpc.stream_stream_rpc_method_handler(process.stream),
     }
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("yardstick", handlers),))
@@ -192,38 +194,53 @@ async def _serve(kinds: Sequence[str], folder: Path) -> None:
     await server.wait_for_termination()
 
 
-async def _drive(folder: Path, concurrency: int, orders: int) -> dict[str, float]:
-    """Place orders; sagas per second and latencies in ms."""
-    numbers = iter(range(orders))
+@dataclass(frozen=True, slots=True)
+class BareLoad:
+    """Orders to place, so many at a time."""
+
+    concurrency: int
+    orders: int
+    placing: str  # "unary", or "stream"
+
+
+async def _drive(folder: Path, load: BareLoad) -> dict[str, float]:
+    """Place orders; sagas per second, latencies in ms, and what all processes spent."""
+    numbers = iter(range(load.orders))
     took_s: list[float] = []
     async with grpc.aio.insecure_channel((folder / "sales").read_text()) as channel:
-        place: Any = channel.unary_unary("/yardstick/place")
+        unary: Any = channel.unary_unary("/yardstick/place")
+        caller = BareCaller(channel) if load.placing == "stream" else None
 
         async def customer() -> None:
             for number in numbers:
                 began_s = time.perf_counter()
-                await place(f"order-{concurrency}-{number}".encode(), wait_for_ready=True)
+                order = f"order-{load.placing}-{load.concurrency}-{number}".encode()
+                await (unary(order, wait_for_ready=True) if caller is None else caller.place(order))
                 took_s.append(time.perf_counter() - began_s)
 
-        began_s = time.perf_counter()
-        await asyncio.gather(*(customer() for _ in range(concurrency)))
-        elapsed_s = time.perf_counter() - began_s
+        spent_s, began_s = family_cpu_s(), time.perf_counter()
+        await asyncio.gather(*(customer() for _ in range(load.concurrency)))
+        elapsed_s, spent_s = time.perf_counter() - began_s, family_cpu_s() - spent_s
+        if caller is not None:
+            caller.close()
     took_s.sort()
     return {
-        "sagas_per_s": round(orders / elapsed_s, 1),
+        "sagas_per_s": round(load.orders / elapsed_s, 1),
         "p50_ms": round(percentile(took_s, 0.5) * 1000, 2),
         "p99_ms": round(percentile(took_s, 0.99) * 1000, 2),
+        "cpu_s_per_saga": round(spent_s / load.orders, 6),
     }
 
 
-async def _measure(folder: Path, orders: int) -> dict[str, dict[str, float]]:
+async def _measure(folder: Path, loads: Sequence[BareLoad]) -> list[dict[str, float]]:
     while not all((folder / kind).exists() for kind in _KINDS):  # noqa: ASYNC110 - made by other processes
         await asyncio.sleep(0.02)
-    await _drive(folder, 16, 200)  # warm-up
-    return {"1": await _drive(folder, 1, max(orders // 10, 50)), "64": await _drive(folder, 64, orders)}
+    await _drive(folder, BareLoad(16, 200, "unary"))  # warm-up
+    return [await _drive(folder, load) for load in loads]
 
 
-def _run(processes: int, orders: int) -> dict[str, Any]:
+def measure(processes: int, loads: Sequence[BareLoad]) -> list[dict[str, float]]:
+    """The figures of each load, one after another at the same processes over one file."""
     groups = [_KINDS] if processes == 1 else [(kind,) for kind in _KINDS]
     with tempfile.TemporaryDirectory(prefix="yardstick-") as name:
         folder = Path(name)
@@ -231,32 +248,35 @@ def _run(processes: int, orders: int) -> dict[str, Any]:
         command = [sys.executable, "-m", "bench.yardstick", "--serve", name]
         started = [subprocess.Popen([*command, *kinds]) for kinds in groups]
         try:
-            by_concurrency = uvloop.run(_measure(folder, orders))
+            return uvloop.run(_measure(folder, loads))
         finally:
             for process in started:
                 process.send_signal(signal.SIGKILL)
                 process.wait()
-    settings = {"processes": processes, "orders": orders}
-    return {"by_concurrency": by_concurrency, "settings": settings, "machine": machine()}
 
 
 @click.command(help=__doc__)
 @click.option("--processes", type=click.Choice(["1", "4"]), default="4", show_default=True)
 @click.option("--orders", type=click.IntRange(100), default=3000, show_default=True)
+@click.option("--placing", type=click.Choice(["unary", "stream"]), default="unary", show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 @click.option("--serve", hidden=True)
 @click.argument("kinds", nargs=-1)
-def main(processes: str, orders: int, as_json: bool, serve: str | None, kinds: tuple[str, ...]) -> None:
+def main(processes: str, orders: int, placing: str, as_json: bool, serve: str | None, kinds: tuple[str, ...]) -> None:
     if serve is not None:
         uvloop.run(_serve(kinds, Path(serve)))
         return
-    figures = _run(int(processes), orders)
+    loads = BareLoad(1, max(orders // 10, 50), placing), BareLoad(64, orders, placing)
+    figures = measure(int(processes), loads)
     if as_json:
-        print(json.dumps(figures))
+        by_concurrency = {str(load.concurrency): each for load, each in zip(loads, figures, strict=True)}
+        settings = {"processes": int(processes), "orders": orders, "placing": placing}
+        print(json.dumps({"by_concurrency": by_concurrency, "settings": settings, "machine": machine()}))
         return
-    for concurrency, each in figures["by_concurrency"].items():
+    for load, each in zip(loads, figures, strict=True):
         text = f"{each['sagas_per_s']:8,.0f} sagas/s, p50 {each['p50_ms']} ms, p99 {each['p99_ms']} ms"
-        print(f"{processes} processes, {concurrency:>2} at a time: {text}")
+        cost = f"{each['cpu_s_per_saga'] * 1000:.2f} ms of CPU for each order"
+        print(f"{processes} processes, {load.concurrency:>2} at a time, by {placing}: {text}, {cost}")
 
 
 if __name__ == "__main__":
