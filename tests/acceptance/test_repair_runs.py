@@ -13,17 +13,17 @@ from pathlib import Path
 import pytest
 
 from actors.orchestration import OrderProcess
-from protos.billing_pb2 import OrderBilled
+from protos.billing_pb2 import BillOrder, BillState, OrderBilled
 from protos.sales_pb2 import OrderPlaced
 from protos.warehouse_pb2 import BackOrdered
 from runtime.adapters import system_ports
-from runtime.envelope import shard_of
+from runtime.envelope import Envelope, message_id, shard_of
 from runtime.operate.repair_runs import KIND
 from runtime.operate.runs import kept_run
 from runtime.protos.saga_pb2 import SagaRecord
 from runtime.store.open import open_store
 from runtime.store.port import Store
-from runtime.store.records import ActorRow, Expected, Transition
+from runtime.store.records import ActorRow, Expected, MailRow, Outcome, Transition
 from runtime.testing.transcript import SagaTranscript
 from tests.acceptance.shop import ROOT, SHARDS, open_shop
 from tests.unit.operate.rows import TALK, fill, id_of, mail, row_of
@@ -103,3 +103,67 @@ async def test_letters_of_a_command_that_was_killed_are_each_replayed_once(tmp_p
     acts = [row for row in await store.conversation(TALK) if row.type == "replayed"]
     assert (len(acts), await store.dead_letters(limit=1)) == (300, [])
     await store.close()
+
+
+def parked_bill(order_id: str, now_s: float) -> MailRow:
+    """A command to bill an order, which a node has given up."""
+    command, id = BillOrder(order_id=order_id, amount_cents=500), message_id(now_s, order_id.encode(), 0, "a test")
+    envelope = Envelope(
+        id=id,
+        kind="billing",
+        key=order_id,
+        type=command.DESCRIPTOR.full_name,
+        body=command.SerializeToString(),
+        conversation=id,
+        sender="sales/ORD-1",
+        sent_at_s=now_s,
+    )
+    shard = shard_of(order_id, SHARDS)
+    return MailRow("billing", order_id, shard, id, id, now_s, 0, 0.0, 3, "OSError: down", now_s, envelope.encoded)
+
+
+async def test_a_node_that_is_killed_in_the_middle_of_a_run_bills_each_order_once(tmp_path: Path) -> None:
+    async with open_shop(
+        tmp_path, nodes=["billing"], settings={"sweep_s": 0.1, "lease_s": 2.0, "renew_s": 0.5}
+    ) as shop:
+        store, node = shop.harness.store, shop.harness.nodes["billing"]
+        now_s = await store.now_s()
+        letters = [parked_bill(key, now_s) for key in KEYS]
+        await store.commit([Transition(mail=(letter,)) for letter in letters])
+        act = (
+            "--kind",
+            "billing",
+            "--name",
+            "bank",
+            "--reason",
+            "it is up again",
+            "--limit",
+            "1000",
+            "--yes",
+            "--json",
+        )
+        command = await admin(shop.harness.store_url, "dead-letters", "replay-many", *act)
+
+        async def bills() -> list[BillState]:
+            rows = await store.load([("billing", key) for key in KEYS])
+            return [BillState.FromString(row.state) for row in rows if row is not None]
+
+        async with asyncio.timeout(60):
+            while not await bills():
+                await asyncio.sleep(0.005)
+        node.kill()
+        assert 0 < len(await bills()) < len(KEYS), "it was killed in the middle"
+        await shop.harness.restart("billing")
+        said, errors = await command.communicate()
+        assert command.returncode == 0, errors.decode()
+        told = json.loads(said)
+        assert (told["done"], told["refused"], told["left"]) == (len(KEYS), 0, 0)
+
+        async def all_are_billed() -> bool:
+            return len(await bills()) == len(KEYS)
+
+        await shop.harness.eventually(all_are_billed, timeout_s=60, what="all orders are billed")
+        assert {one.charges for one in await bills()} == {1}
+        rows = await store.handled([(letter.conversation, letter.id) for letter in letters])
+        assert {row.outcome for row in rows if row is not None} == {Outcome.HANDLED} and None not in rows
+        assert await store.dead_letters(limit=1) == []

@@ -146,16 +146,23 @@ async def node_and_page(
         sweep_s=0.05,
         shards_per_kind=SHARDS,
     )
-    ports = system_ports()
-    node = Node(settings, found, ports)
+    node = Node(settings, found, system_ports())
     await node.start()
     try:
-        desk = PageDesk(view_of(url, ports), found.contracts, url, acting_on(url, ports, found, "ann"))
-        transport = httpx.ASGITransport(PageApp(desk, ports).asgi)
-        async with httpx.AsyncClient(transport=transport, base_url=OWN, headers={"origin": OWN}, timeout=30) as browser:
+        async with page_of(url, found, "ann") as browser:
             yield node.store, browser
     finally:
         await node.stop()
+
+
+@asynccontextmanager
+async def page_of(url: str, found: Catalogue, who: str) -> AsyncIterator[httpx.AsyncClient]:
+    """The browser of somebody, at a page of his own."""
+    ports = system_ports()
+    desk = PageDesk(view_of(url, ports), found.contracts, url, acting_on(url, ports, found, who))
+    transport = httpx.ASGITransport(PageApp(desk, ports).asgi)
+    async with httpx.AsyncClient(transport=transport, base_url=OWN, headers={"origin": OWN}, timeout=30) as browser:
+        yield browser
 
 
 @dataclass(frozen=True)
@@ -226,6 +233,43 @@ async def compare(folder: Path, found: Catalogue, service: str, kind: str, cases
 
 async def test_each_act_on_an_order_does_what_its_preview_said(tmp_path: Path) -> None:
     await compare(tmp_path, catalogue(), "orchestration", "order-process", orders())
+
+
+async def outcome(browser: httpx.AsyncClient, confirmed: httpx.Response) -> str:
+    """The page that tells what came of an act, once a node has handled it."""
+    assert confirmed.status_code == 303, confirmed.text
+    async with asyncio.timeout(60):
+        while "Not done yet" in (text := SeenPage((await browser.get(confirmed.headers["location"])).text).text):
+            await asyncio.sleep(0.02)
+    return text
+
+
+async def test_of_two_browsers_that_act_on_one_saga_at_once_one_is_told_what_the_other_has_done(tmp_path: Path) -> None:
+    now_s, acts = system_ports().clock.now_s(), {"ann": "mark-undone", "bo": "skip"}
+    rows = [row(Case("", stuck()), "order-process", number, now_s) for number in range(6)]
+    async with node_and_page(tmp_path, catalogue(), ["orchestration"]) as (store, ann):
+        await fill(store, *rows)
+        async with page_of(f"sqlite:///{tmp_path}/page.db", catalogue(), "bo") as bo:
+            browsers = {"ann": ann, "bo": bo}
+            for one in rows:
+                page = actor_link("order-process", one.key)
+                shown = [await previewed(browsers[who], page, act) for who, act in acts.items()]
+                sendings = zip(browsers.values(), shown, strict=True)
+                confirmed = await asyncio.gather(*(sent(browser, form) for browser, form in sendings))
+                told = [await outcome(*each) for each in zip(browsers.values(), confirmed, strict=True)]
+                (found,) = await store.load([("order-process", one.key)])
+                assert found is not None
+                record = SagaRecord.FromString(found.state)
+                (done,) = record.repairs
+                won, stale = told if done.who == "ann" else reversed(told)
+                assert f"Done {done.text}" in won
+                assert (
+                    f"it is at revision {record.revision} and not {SagaRecord.FromString(one.state).revision}" in stale
+                )
+                assert f"{done.who} did {done.text.partition(',')[0]}" in stale, "who was quicker, and with what"
+                assert all(f"order-process/{one.key} is {status_name(record)}" in text for text in told), (
+                    "both see it as it is now"
+                )
 
 
 async def test_an_operation_over_many_repairs_just_those_that_were_chosen(tmp_path: Path) -> None:
