@@ -28,7 +28,8 @@ from protos.orders_pb2 import (
     Stock,
 )
 from protos.sales_pb2 import CANCELLED, CHOREOGRAPHY, ORCHESTRATION, READY_TO_SHIP, OrderStatus
-from runtime.adapters import AsyncioTasks, SystemClock
+from runtime.adapters import AsyncioTasks, SystemClock, ignore, system_ports
+from runtime.gateway.calls.channel import CallsChannel
 from runtime.testing.virtual.dice import Dice
 
 __all__ = ["SKUS", "Customers", "Unanswered", "wish"]
@@ -120,13 +121,15 @@ class Customers:
         self._clock = SystemClock()
         self._tasks = AsyncioTasks()
         self._dice = Dice(seed, "which node")
-        self._channels: list[grpc.aio.Channel] = []
+        self._channels: list[CallsChannel] = []  # so what is asked of one node at the same time shares a stream
         self._clients: list[Client] = []
         self._over_at_s = 0.0
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[Customers]:
-        self._channels = [grpc.aio.insecure_channel(address, options=_CHANNEL) for address in self._addresses]
+        ports = system_ports(ignore)
+        channels = (grpc.aio.insecure_channel(address, options=_CHANNEL) for address in self._addresses)
+        self._channels = [CallsChannel(channel, ports) for channel in channels]
         self._clients = [orders_pb2_grpc.OrderServiceStub(channel) for channel in self._channels]
         try:
             yield self
