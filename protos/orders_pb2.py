@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from protos import sales_pb2 as protos_dot_sales__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x13protos/orders.proto\x12\x04shop\x1a\x12protos/sales.proto\"\xbf\x01\n\x05Order\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12\x1d\n\x04line\x18\x02 \x01(\x0b\x32\x0f.shop.OrderLine\x12\x14\n\x0c\x61mount_cents\x18\x03 \x01(\x03\x12\x18\n\x04\x66low\x18\x04 \x01(\x0e\x32\n.shop.Flow\x12!\n\x06status\x18\x05 \x01(\x0e\x32\x11.shop.OrderStatus\x12\x10\n\x08label_id\x18\x06 \x01(\t\x12\x0e\n\x06reason\x18\x07 \x01(\t\x12\x10\n\x08revision\x18\x08 \x01(\x04\"\x82\x01\n\x11PlaceOrderRequest\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12\x0b\n\x03sku\x18\x02 \x01(\t\x12\x10\n\x08quantity\x18\x03 \x01(\x03\x12\x14\n\x0c\x61mount_cents\x18\x04 \x01(\x03\x12\x18\n\x04\x66low\x18\x05 \x01(\x0e\x32\n.shop.Flow\x12\x0c\n\x04wait\x18\x06 \x01(\x08\"\xb4\x01\n\tPlacement\x12\n\n\x02id\x18\x01 \x01(\x04\x12&\n\x05order\x18\x03 \x01(\x0b\x32\x17.shop.PlaceOrderRequest\x12\x11\n\ttimeout_s\x18\x04 \x01(\x01\x12/\n\x08metadata\x18\x05 \x03(\x0b\x32\x1d.shop.Placement.MetadataEntry\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"D\n\nPlacements\x12#\n\nplacements\x18\x01 \x03(\x0b\x32\x0f.shop.Placement\x12\x11\n\tcancelled\x18\x02 \x03(\x04\"\xbd\x01\n\x0fPlacementAnswer\x12\n\n\x02id\x18\x01 \x01(\x04\x12\x1a\n\x05order\x18\x02 \x01(\x0b\x32\x0b.shop.Order\x12\x0c\n\x04\x63ode\x18\x03 \x01(\r\x12\x0c\n\x04text\x18\x04 \x01(\t\x12\x35\n\x08metadata\x18\x05 \x03(\x0b\x32#.shop.PlacementAnswer.MetadataEntry\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"x\n\x10PlacementAnswers\x12&\n\x07\x61nswers\x18\x01 \x03(\x0b\x32\x15.shop.PlacementAnswer\x12\x12\n\norders_max\x18\x02 \x01(\r\x12\x17\n\x0f\x66rame_bytes_max\x18\x03 \x01(\x04\x12\x0f\n\x07goodbye\x18\x04 \x01(\t\"#\n\x0fGetOrderRequest\x12\x10\n\x08order_id\x18\x01 \x01(\t\"%\n\x11WatchOrderRequest\x12\x10\n\x08order_id\x18\x01 \x01(\t\"6\n\x12\x43\x61ncelOrderRequest\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\"C\n\x0eRestockRequest\x12\x0b\n\x03sku\x18\x01 \x01(\t\x12\x10\n\x08quantity\x18\x02 \x01(\x03\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"\x1e\n\x0fGetStockRequest\x12\x0b\n\x03sku\x18\x01 \x01(\t\"\x96\x01\n\x05Stock\x12\x0b\n\x03sku\x18\x01 \x01(\t\x12\x0f\n\x07on_hand\x18\x02 \x01(\x03\x12\x11\n\trestocked\x18\x03 \x01(\x03\x12\x10\n\x08labelled\x18\x04 \x01(\x03\x12\x0e\n\x06voided\x18\x05 \x01(\x03\x12\x0e\n\x06labels\x18\x06 \x01(\x04\x12\x15\n\rlabels_voided\x18\x07 \x01(\x04\x12\x13\n\x0b\x62\x61\x63k_orders\x18\x08 \x01(\x04\"\x8f\x01\n\x11OrderProcessState\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12\x1d\n\x04line\x18\x02 \x01(\x0b\x32\x0f.shop.OrderLine\x12\x14\n\x0c\x61mount_cents\x18\x03 \x01(\x03\x12\x11\n\tcharge_id\x18\x04 \x01(\t\x12\x10\n\x08label_id\x18\x05 \x01(\t\x12\x0e\n\x06reason\x18\x06 \x01(\t2\xf9\x02\n\x0cOrderService\x12\x32\n\nPlaceOrder\x12\x17.shop.PlaceOrderRequest\x1a\x0b.shop.Order\x12;\n\x0bPlaceOrders\x12\x10.shop.Placements\x1a\x16.shop.PlacementAnswers(\x01\x30\x01\x12.\n\x08GetOrder\x12\x15.shop.GetOrderRequest\x1a\x0b.shop.Order\x12\x34\n\nWatchOrder\x12\x17.shop.WatchOrderRequest\x1a\x0b.shop.Order0\x01\x12\x34\n\x0b\x43\x61ncelOrder\x12\x18.shop.CancelOrderRequest\x1a\x0b.shop.Order\x12,\n\x07Restock\x12\x14.shop.RestockRequest\x1a\x0b.shop.Stock\x12.\n\x08GetStock\x12\x15.shop.GetStockRequest\x1a\x0b.shop.Stockb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x13protos/orders.proto\x12\x04shop\x1a\x12protos/sales.proto\"\xbf\x01\n\x05Order\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12\x1d\n\x04line\x18\x02 \x01(\x0b\x32\x0f.shop.OrderLine\x12\x14\n\x0c\x61mount_cents\x18\x03 \x01(\x03\x12\x18\n\x04\x66low\x18\x04 \x01(\x0e\x32\n.shop.Flow\x12!\n\x06status\x18\x05 \x01(\x0e\x32\x11.shop.OrderStatus\x12\x10\n\x08label_id\x18\x06 \x01(\t\x12\x0e\n\x06reason\x18\x07 \x01(\t\x12\x10\n\x08revision\x18\x08 \x01(\x04\"\x82\x01\n\x11PlaceOrderRequest\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12\x0b\n\x03sku\x18\x02 \x01(\t\x12\x10\n\x08quantity\x18\x03 \x01(\x03\x12\x14\n\x0c\x61mount_cents\x18\x04 \x01(\x03\x12\x18\n\x04\x66low\x18\x05 \x01(\x0e\x32\n.shop.Flow\x12\x0c\n\x04wait\x18\x06 \x01(\x08\"\xb4\x01\n\tPlacement\x12\n\n\x02id\x18\x01 \x01(\x04\x12&\n\x05order\x18\x03 \x01(\x0b\x32\x17.shop.PlaceOrderRequest\x12\x11\n\ttimeout_s\x18\x04 \x01(\x01\x12/\n\x08metadata\x18\x05 \x03(\x0b\x32\x1d.shop.Placement.MetadataEntry\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"D\n\nPlacements\x12#\n\nplacements\x18\x01 \x03(\x0b\x32\x0f.shop.Placement\x12\x11\n\tcancelled\x18\x02 \x03(\x04\"\xd0\x01\n\x0fPlacementAnswer\x12\n\n\x02id\x18\x01 \x01(\x04\x12\x1a\n\x05order\x18\x02 \x01(\x0b\x32\x0b.shop.Order\x12\x0c\n\x04\x63ode\x18\x03 \x01(\r\x12\x0c\n\x04text\x18\x04 \x01(\t\x12\x35\n\x08metadata\x18\x05 \x03(\x0b\x32#.shop.PlacementAnswer.MetadataEntry\x12\x11\n\ttoo_large\x18\x06 \x01(\x08\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"x\n\x10PlacementAnswers\x12&\n\x07\x61nswers\x18\x01 \x03(\x0b\x32\x15.shop.PlacementAnswer\x12\x12\n\norders_max\x18\x02 \x01(\r\x12\x17\n\x0f\x66rame_bytes_max\x18\x03 \x01(\x04\x12\x0f\n\x07goodbye\x18\x04 \x01(\t\"#\n\x0fGetOrderRequest\x12\x10\n\x08order_id\x18\x01 \x01(\t\"%\n\x11WatchOrderRequest\x12\x10\n\x08order_id\x18\x01 \x01(\t\"6\n\x12\x43\x61ncelOrderRequest\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\"C\n\x0eRestockRequest\x12\x0b\n\x03sku\x18\x01 \x01(\t\x12\x10\n\x08quantity\x18\x02 \x01(\x03\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"\x1e\n\x0fGetStockRequest\x12\x0b\n\x03sku\x18\x01 \x01(\t\"\x96\x01\n\x05Stock\x12\x0b\n\x03sku\x18\x01 \x01(\t\x12\x0f\n\x07on_hand\x18\x02 \x01(\x03\x12\x11\n\trestocked\x18\x03 \x01(\x03\x12\x10\n\x08labelled\x18\x04 \x01(\x03\x12\x0e\n\x06voided\x18\x05 \x01(\x03\x12\x0e\n\x06labels\x18\x06 \x01(\x04\x12\x15\n\rlabels_voided\x18\x07 \x01(\x04\x12\x13\n\x0b\x62\x61\x63k_orders\x18\x08 \x01(\x04\"\x8f\x01\n\x11OrderProcessState\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12\x1d\n\x04line\x18\x02 \x01(\x0b\x32\x0f.shop.OrderLine\x12\x14\n\x0c\x61mount_cents\x18\x03 \x01(\x03\x12\x11\n\tcharge_id\x18\x04 \x01(\t\x12\x10\n\x08label_id\x18\x05 \x01(\t\x12\x0e\n\x06reason\x18\x06 \x01(\t2\xf9\x02\n\x0cOrderService\x12\x32\n\nPlaceOrder\x12\x17.shop.PlaceOrderRequest\x1a\x0b.shop.Order\x12;\n\x0bPlaceOrders\x12\x10.shop.Placements\x1a\x16.shop.PlacementAnswers(\x01\x30\x01\x12.\n\x08GetOrder\x12\x15.shop.GetOrderRequest\x1a\x0b.shop.Order\x12\x34\n\nWatchOrder\x12\x17.shop.WatchOrderRequest\x1a\x0b.shop.Order0\x01\x12\x34\n\x0b\x43\x61ncelOrder\x12\x18.shop.CancelOrderRequest\x1a\x0b.shop.Order\x12,\n\x07Restock\x12\x14.shop.RestockRequest\x1a\x0b.shop.Stock\x12.\n\x08GetStock\x12\x15.shop.GetStockRequest\x1a\x0b.shop.Stockb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -47,25 +47,25 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PLACEMENTS']._serialized_start=559
   _globals['_PLACEMENTS']._serialized_end=627
   _globals['_PLACEMENTANSWER']._serialized_start=630
-  _globals['_PLACEMENTANSWER']._serialized_end=819
+  _globals['_PLACEMENTANSWER']._serialized_end=838
   _globals['_PLACEMENTANSWER_METADATAENTRY']._serialized_start=510
   _globals['_PLACEMENTANSWER_METADATAENTRY']._serialized_end=557
-  _globals['_PLACEMENTANSWERS']._serialized_start=821
-  _globals['_PLACEMENTANSWERS']._serialized_end=941
-  _globals['_GETORDERREQUEST']._serialized_start=943
-  _globals['_GETORDERREQUEST']._serialized_end=978
-  _globals['_WATCHORDERREQUEST']._serialized_start=980
-  _globals['_WATCHORDERREQUEST']._serialized_end=1017
-  _globals['_CANCELORDERREQUEST']._serialized_start=1019
-  _globals['_CANCELORDERREQUEST']._serialized_end=1073
-  _globals['_RESTOCKREQUEST']._serialized_start=1075
-  _globals['_RESTOCKREQUEST']._serialized_end=1142
-  _globals['_GETSTOCKREQUEST']._serialized_start=1144
-  _globals['_GETSTOCKREQUEST']._serialized_end=1174
-  _globals['_STOCK']._serialized_start=1177
-  _globals['_STOCK']._serialized_end=1327
-  _globals['_ORDERPROCESSSTATE']._serialized_start=1330
-  _globals['_ORDERPROCESSSTATE']._serialized_end=1473
-  _globals['_ORDERSERVICE']._serialized_start=1476
-  _globals['_ORDERSERVICE']._serialized_end=1853
+  _globals['_PLACEMENTANSWERS']._serialized_start=840
+  _globals['_PLACEMENTANSWERS']._serialized_end=960
+  _globals['_GETORDERREQUEST']._serialized_start=962
+  _globals['_GETORDERREQUEST']._serialized_end=997
+  _globals['_WATCHORDERREQUEST']._serialized_start=999
+  _globals['_WATCHORDERREQUEST']._serialized_end=1036
+  _globals['_CANCELORDERREQUEST']._serialized_start=1038
+  _globals['_CANCELORDERREQUEST']._serialized_end=1092
+  _globals['_RESTOCKREQUEST']._serialized_start=1094
+  _globals['_RESTOCKREQUEST']._serialized_end=1161
+  _globals['_GETSTOCKREQUEST']._serialized_start=1163
+  _globals['_GETSTOCKREQUEST']._serialized_end=1193
+  _globals['_STOCK']._serialized_start=1196
+  _globals['_STOCK']._serialized_end=1346
+  _globals['_ORDERPROCESSSTATE']._serialized_start=1349
+  _globals['_ORDERPROCESSSTATE']._serialized_end=1492
+  _globals['_ORDERSERVICE']._serialized_start=1495
+  _globals['_ORDERSERVICE']._serialized_end=1872
 # @@protoc_insertion_point(module_scope)

@@ -207,10 +207,13 @@ class PlacementAnswer(_message.Message):
     CODE_FIELD_NUMBER: _builtins.int
     TEXT_FIELD_NUMBER: _builtins.int
     METADATA_FIELD_NUMBER: _builtins.int
+    TOO_LARGE_FIELD_NUMBER: _builtins.int
     id: _builtins.int
     code: _builtins.int
     """of gRPC; 0 when there is an order"""
     text: _builtins.str
+    too_large: _builtins.bool
+    """of no order"""
     @_builtins.property
     def order(self) -> Global___Order: ...
     @_builtins.property
@@ -223,10 +226,11 @@ class PlacementAnswer(_message.Message):
         code: _builtins.int = ...,
         text: _builtins.str = ...,
         metadata: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        too_large: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["order", b"order"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "id", b"id", "metadata", b"metadata", "order", b"order", "text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "id", b"id", "metadata", b"metadata", "order", b"order", "text", b"text", "too_large", b"too_large"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

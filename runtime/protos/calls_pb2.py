@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1aruntime/protos/calls.proto\x12\x06\x61mends\"\xa5\x01\n\x04\x43\x61ll\x12\n\n\x02id\x18\x01 \x01(\x04\x12\x0e\n\x06method\x18\x02 \x01(\t\x12\x0f\n\x07request\x18\x03 \x01(\x0c\x12\x11\n\ttimeout_s\x18\x04 \x01(\x01\x12,\n\x08metadata\x18\x05 \x03(\x0b\x32\x1a.amends.Call.MetadataEntry\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"7\n\x05\x43\x61lls\x12\x1b\n\x05\x63\x61lls\x18\x01 \x03(\x0b\x32\x0c.amends.Call\x12\x11\n\tcancelled\x18\x02 \x03(\x04\"\xab\x01\n\nCallAnswer\x12\n\n\x02id\x18\x01 \x01(\x04\x12\x10\n\x08response\x18\x02 \x01(\x0c\x12\x0c\n\x04\x63ode\x18\x03 \x01(\r\x12\x0c\n\x04text\x18\x04 \x01(\t\x12\x32\n\x08metadata\x18\x05 \x03(\x0b\x32 .amends.CallAnswer.MetadataEntry\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"k\n\x07\x41nswers\x12#\n\x07\x61nswers\x18\x01 \x03(\x0b\x32\x12.amends.CallAnswer\x12\x11\n\tcalls_max\x18\x02 \x01(\r\x12\x17\n\x0f\x66rame_bytes_max\x18\x03 \x01(\x04\x12\x0f\n\x07goodbye\x18\x04 \x01(\t29\n\x0b\x43lientCalls\x12*\n\x04Open\x12\r.amends.Calls\x1a\x0f.amends.Answers(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1aruntime/protos/calls.proto\x12\x06\x61mends\"\xa5\x01\n\x04\x43\x61ll\x12\n\n\x02id\x18\x01 \x01(\x04\x12\x0e\n\x06method\x18\x02 \x01(\t\x12\x0f\n\x07request\x18\x03 \x01(\x0c\x12\x11\n\ttimeout_s\x18\x04 \x01(\x01\x12,\n\x08metadata\x18\x05 \x03(\x0b\x32\x1a.amends.Call.MetadataEntry\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"7\n\x05\x43\x61lls\x12\x1b\n\x05\x63\x61lls\x18\x01 \x03(\x0b\x32\x0c.amends.Call\x12\x11\n\tcancelled\x18\x02 \x03(\x04\"\xbe\x01\n\nCallAnswer\x12\n\n\x02id\x18\x01 \x01(\x04\x12\x10\n\x08response\x18\x02 \x01(\x0c\x12\x0c\n\x04\x63ode\x18\x03 \x01(\r\x12\x0c\n\x04text\x18\x04 \x01(\t\x12\x32\n\x08metadata\x18\x05 \x03(\x0b\x32 .amends.CallAnswer.MetadataEntry\x12\x11\n\ttoo_large\x18\x06 \x01(\x08\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"k\n\x07\x41nswers\x12#\n\x07\x61nswers\x18\x01 \x03(\x0b\x32\x12.amends.CallAnswer\x12\x11\n\tcalls_max\x18\x02 \x01(\r\x12\x17\n\x0f\x66rame_bytes_max\x18\x03 \x01(\x04\x12\x0f\n\x07goodbye\x18\x04 \x01(\t29\n\x0b\x43lientCalls\x12*\n\x04Open\x12\r.amends.Calls\x1a\x0f.amends.Answers(\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -42,11 +42,11 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CALLS']._serialized_start=206
   _globals['_CALLS']._serialized_end=261
   _globals['_CALLANSWER']._serialized_start=264
-  _globals['_CALLANSWER']._serialized_end=435
+  _globals['_CALLANSWER']._serialized_end=454
   _globals['_CALLANSWER_METADATAENTRY']._serialized_start=157
   _globals['_CALLANSWER_METADATAENTRY']._serialized_end=204
-  _globals['_ANSWERS']._serialized_start=437
-  _globals['_ANSWERS']._serialized_end=544
-  _globals['_CLIENTCALLS']._serialized_start=546
-  _globals['_CLIENTCALLS']._serialized_end=603
+  _globals['_ANSWERS']._serialized_start=456
+  _globals['_ANSWERS']._serialized_end=563
+  _globals['_CLIENTCALLS']._serialized_start=565
+  _globals['_CLIENTCALLS']._serialized_end=622
 # @@protoc_insertion_point(module_scope)

@@ -138,6 +138,7 @@ class CallAnswer(_message.Message):
     CODE_FIELD_NUMBER: _builtins.int
     TEXT_FIELD_NUMBER: _builtins.int
     METADATA_FIELD_NUMBER: _builtins.int
+    TOO_LARGE_FIELD_NUMBER: _builtins.int
     id: _builtins.int
     response: _builtins.bytes
     """the message that the method gives, when the code is 0"""
@@ -145,6 +146,8 @@ class CallAnswer(_message.Message):
     """of gRPC"""
     text: _builtins.str
     """why it was refused"""
+    too_large: _builtins.bool
+    """the response does not fit into a stream: call the method by itself"""
     @_builtins.property
     def metadata(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """the trailing metadata"""
@@ -157,10 +160,11 @@ class CallAnswer(_message.Message):
         code: _builtins.int = ...,
         text: _builtins.str = ...,
         metadata: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        too_large: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "id", b"id", "metadata", b"metadata", "response", b"response", "text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "id", b"id", "metadata", b"metadata", "response", b"response", "text", b"text", "too_large", b"too_large"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -179,7 +183,7 @@ class Answers(_message.Message):
     frame_bytes_max: _builtins.int
     """in the first message: the largest message that the node takes"""
     goodbye: _builtins.str
-    """why the node takes no new calls on this stream; those under way are answered"""
+    """why new calls belong on another stream; those under way are answered"""
     @_builtins.property
     def answers(self) -> _containers.RepeatedCompositeFieldContainer[Global___CallAnswer]: ...
     def __init__(

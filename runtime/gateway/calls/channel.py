@@ -9,6 +9,7 @@ Any generated stub takes it in place of a channel. What a call raises is the sam
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Self
 
@@ -50,14 +51,17 @@ class CallsChannel(grpc.aio.Channel):
 
     async def call(self, method: _Method, request: Any, timeout: float | None, options: dict[str, Any]) -> Any:
         """Raises AioRpcError."""
+        clock = self._ports.clock
+        ends_s = float("inf") if timeout is None else clock.monotonic_s() + timeout
         self._under_way += 1
         try:
             if self._under_way > 1 and self._fits(options):
                 encoded = method.encode(request)
                 if len(encoded) < _LARGE_BYTES:
-                    answer = await self._streamed(method.name, encoded, timeout, options.get("metadata") or ())
-                    if answer is not None:
+                    answer = await self._streamed(method.name, encoded, dict(options.get("metadata") or ()), ends_s)
+                    if answer is not None and not answer.too_large:
                         return method.decode(answer)
+                    timeout = None if timeout is None else max(ends_s - clock.monotonic_s(), 0.0)
             return await method.unary(request, timeout=timeout, **options)
         finally:
             self._under_way -= 1
@@ -73,23 +77,24 @@ class CallsChannel(grpc.aio.Channel):
         return len(names) == len(metadata) and not any(options[name] for name in options if name != "metadata")
 
     async def _streamed(
-        self, method: str, request: bytes, timeout: float | None, metadata: Any
+        self, method: str, request: bytes, metadata: Mapping[str, str], ends_s: float
     ) -> calls_pb2.CallAnswer | None:
         """None: the server knows no streams of calls. Raises AioRpcError."""
-        clock, tries = self._ports.clock, Tries(self._ports, self._patience_s)
-        ends_s = float("inf") if timeout is None else clock.monotonic_s() + timeout
+        tries, has_moved = Tries(self._ports, self._patience_s), False
         while True:
             stream = self._stream
             if stream is None or not stream.takes_calls:
                 stream = self._dial()
             try:
-                return await stream.ask(method, request, dict(metadata), ends_s)
+                return await stream.ask(method, request, metadata, ends_s)
             except StreamBroken as lost:
-                error = lost.error
+                error, is_sent = lost.error, lost.is_sent
             if not stream.has_begun and error.code() is grpc.StatusCode.UNIMPLEMENTED:
-                self._unary_until_s = clock.monotonic_s() + _ASK_AGAIN_S
+                self._unary_until_s = self._ports.clock.monotonic_s() + _ASK_AGAIN_S
                 return None
-            if error.code() not in _AGAIN or not await tries.again(ends_s):
+            if stream.has_begun and not is_sent and not has_moved:
+                has_moved = True  # The stream takes no more calls, and another one may.
+            elif error.code() not in _AGAIN or not await tries.again(ends_s):
                 raise error
 
     def _dial(self) -> DialledStream:

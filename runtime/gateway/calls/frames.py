@@ -14,10 +14,13 @@ from google.protobuf.message import DecodeError, Message
 from runtime.errors import InvalidMessage
 from runtime.protos import calls_pb2
 
-__all__ = ["FRAME_BYTES_MAX", "CallLimits", "check_calls", "how_many_fit", "read_calls"]
+__all__ = ["FRAME_BYTES_MAX", "RESPONSE_BYTES_MAX", "CallLimits", "check_calls", "how_many_fit", "read_calls"]
 
 FRAME_BYTES_MAX: Final = 256 * 1024
 """A frame ends with the call, or the answer, that takes it to so many bytes: larger frames are no cheaper."""
+
+RESPONSE_BYTES_MAX: Final = 1024 * 1024
+"""The largest response on a stream. A client that takes messages of up to 4 MiB, as gRPC's do, can read each frame."""
 
 _WRAPPING_BYTES: Final = 12  # what a frame holds for each of its messages, at most
 
@@ -31,6 +34,7 @@ class CallLimits:
     calls_max: int = 1024  # calls of one stream without an answer; a client that begins more ends its stream
     all_calls_max: int = 10_000  # calls of all streams without an answer; more are answered RESOURCE_EXHAUSTED
     frame_bytes_max: int = 2 * 1024 * 1024  # largest frame from a client
+    age_s: float = 10.0  # a stream that old takes no new calls: its connection may end soon (`connection_age_s`)
     unread_bytes_max: int = 4 * 1024 * 1024  # answers that a client does not read: beyond, no more is read from it
 
 

@@ -8,6 +8,7 @@ from typing import Any, Never
 import grpc
 import grpc.aio
 
+from runtime.gateway.calls.frames import RESPONSE_BYTES_MAX
 from runtime.ports import Clock
 from runtime.protos import calls_pb2
 
@@ -113,9 +114,16 @@ class StreamedCall:
 
     def answer(self, response: bytes) -> calls_pb2.CallAnswer:
         """What goes back: the response, or what the method aborted the call with."""
+        if len(response) > RESPONSE_BYTES_MAX:
+            return self._too_large(len(response))
         answer = calls_pb2.CallAnswer(id=self._id, response=response)
         if self._code is not None:
             answer.code, answer.text = self._code.value[0], self._text
         for name, value in self._trailing:
             answer.metadata[name] = value
         return answer
+
+    def _too_large(self, size: int) -> calls_pb2.CallAnswer:
+        text = f"the response has {size} bytes, and a stream takes {RESPONSE_BYTES_MAX}: call the method by itself"
+        code = grpc.StatusCode.RESOURCE_EXHAUSTED.value[0]
+        return calls_pb2.CallAnswer(id=self._id, code=code, text=text, too_large=True)

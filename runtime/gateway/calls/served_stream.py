@@ -150,6 +150,8 @@ class ServedStream:
             encoded = await self._link.receive()
             if encoded is None:
                 return ""
+            if self._is_last:
+                continue  # The client had its goodbye, and asks again on another stream.
             try:
                 self._take(read_calls(encoded))
             except InvalidMessage as error:

@@ -26,6 +26,7 @@ from runtime.protos import calls_pb2_grpc
 __all__ = ["CallStreams", "add_calls_service"]
 
 _AWAY = "this node takes no new calls, since it starts or stops; go on at another one"
+_OLD = "this stream is old; go on with a new one"
 
 
 def add_calls_service(server: grpc.aio.Server) -> None:
@@ -96,9 +97,11 @@ class CallStreams(grpc.aio.ServerInterceptor):
         self._streams[stream] = None
         # The stream has a task of its own, since grpc cancels this one in the middle of anything when a client is gone.
         serving = self._ports.tasks.start(_until_over(stream, link), name=f"calls from {context.peer()}")
+        old = self._ports.clock.call_later(self._limits.age_s, stream.leave, _OLD)
         try:
             await link.ended()
         finally:
+            old.cancel()
             link.end()
             stream.end()
             del self._streams[stream]

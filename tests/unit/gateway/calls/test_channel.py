@@ -14,6 +14,7 @@ import pytest
 from protos.orders_pb2 import GetOrderRequest, Order, RestockRequest, WatchOrderRequest
 from runtime import errors
 from runtime.gateway.calls.frames import CallLimits
+from runtime.gateway.calls.served_stream import CallStreamEnded
 from runtime.gateway.interceptors import CALL_DEFAULT_S, CallBroken, CallFailed, CallServed, time_left_s, traceparent
 from tests.unit.gateway.calls.served import calling, serving
 
@@ -286,3 +287,32 @@ async def test_a_channel_that_is_closed_cancels_what_is_under_way() -> None:
             isinstance(one, asyncio.CancelledError) for one in await asyncio.gather(*asked, return_exceptions=True)
         )
         await _until(lambda: len(served.ended) == 3)
+
+
+async def test_a_response_that_is_too_large_for_a_stream_is_fetched_by_itself() -> None:
+    async def serve(request: GetOrderRequest, _: Any) -> Order:
+        return Order(order_id=request.order_id, reason="x" * (3_000_000 if request.order_id == "large" else 10))
+
+    async with serving(serve) as served, calling(served) as stub:
+        orders = await asyncio.gather(*(_ask(stub, name) for name in ("alone", "small", "large", "small")))
+        assert [len(order.reason) for order in orders] == [10, 10, 3_000_000, 10]
+        assert served.unary == 2 and served.begun.count("large") == 2
+
+
+async def test_streams_grow_old_and_calls_go_on_with_new_ones_unnoticed() -> None:
+    async def serve(request: GetOrderRequest, _: Any) -> Order:
+        await asyncio.sleep(0)
+        return Order(order_id=request.order_id)
+
+    async with serving(serve, CallLimits(age_s=0.02, calls_max=8)) as served, calling(served) as stub:
+
+        async def customer(number: int) -> None:
+            while ended() < 4:
+                assert (await _ask(stub, str(number))).order_id == str(number)
+
+        def ended() -> int:
+            return sum(isinstance(fact, CallStreamEnded) for fact in served.facts)
+
+        async with asyncio.timeout(30):
+            await asyncio.gather(*(customer(number) for number in range(20)))
+        assert served.unary < 10
