@@ -35,6 +35,9 @@ there. This is a crash in the middle of recovery, which must cost only time (I12
 [simulation.md](simulation.md). An order cannot reach some points: `MESSAGE_PARKED`, for example, needs a poisoned
 message. Random programs reach them. In one pair of five the second point is not reached after the first crash.
 
+With `--proof FILE` the runs write what they have shown of each saga, for
+[operators to see](../howto/test-your-own-saga.md#proofs-what-operators-see-of-it).
+
 The last full run tried LAST_RUN
 
 | failpoint | what has happened when it is reached | in |
