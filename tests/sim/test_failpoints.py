@@ -126,13 +126,17 @@ def test_a_crash_that_breaks_a_promise_ends_with_exit_code_1_and_its_place(
 
 
 @pytest.mark.usefixtures("few")
-def test_a_workload_that_fails_without_a_crash_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_workload_that_fails_without_a_crash_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         "tests.proof.workloads.orders._mistakes", lambda wish, order, bill: [("I5", "a planted mistake")]
     )
-    told = CliRunner().invoke(proving, ["failpoints", "--workload", "crash", "--pairs", "0"])
+    file = tmp_path / "orders.proofs.json"
+    told = CliRunner().invoke(proving, ["failpoints", "--workload", "crash", "--pairs", "0", "--proof", str(file)])
     assert told.exit_code == 1
     assert "the run without a crash breaks a promise already" in told.output and "a planted mistake" in told.output
+    [proof] = read_file(file)
+    assert (proof.result, proof.broke) == (ProofResult.BROKEN, "I5: a planted mistake")
+    assert proof.shown_by.endswith("without a crash")
 
 
 @pytest.mark.usefixtures("few")

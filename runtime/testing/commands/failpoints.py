@@ -57,11 +57,15 @@ def failpoints(
     base = reference(workload_named(name))
     if base.result.violations:
         click.echo("\n".join(story(base.result)), err=as_json)
+        without = _Tally(name, base.seed, 1, all_pairs=False)
+        without.add(None, base.result)
+        options.write(proof, without)
         raise click.ClickException("the run without a crash breaks a promise already")
     once = list(singles(base))
     twice = list(pairs(base)) if pairs_max is None else some_pairs(base, pairs_max)
     with Ending() as ending:
-        tally = _run(base, [*once, *twice], name, jobs=jobs, ending=ending)
+        tally = _Tally(name, base.seed, len(once) + len(twice), all_pairs=len(twice) == len(base.reached) ** 2)
+        _run(tally, base, [*once, *twice], name, jobs=jobs, ending=ending)
     ending.say(tally.crashes.total(), len(once) + len(twice), "runs")
     options.write(proof, tally)
     _tell(tally, base, once, twice, as_json=as_json)
@@ -72,21 +76,25 @@ def failpoints(
 class _Tally:
     workload: str
     seed: int
-    planned: int
+    planned: int  # So many runs are to be made.
+    all_pairs: bool
     begun: Begun = field(default_factory=Begun)
     singles: int = 0  # Runs that were to crash once.
+    pairs: int = 0  # Runs that were to crash twice.
     ended_at_s: float = 0.0  # Seconds since 1970.
     crashes: Counter[int] = field(default_factory=Counter)  # Counts the runs by their crashes: none, one or two.
     died_at: Counter[Failpoint] = field(default_factory=Counter)
-    failed: list[tuple[Crash, RunResult]] = field(default_factory=list)
+    failed: list[tuple[Crash | None, RunResult]] = field(default_factory=list)
 
-    def add(self, crash: Crash, result: RunResult) -> None:
+    def add(self, crash: Crash | None, result: RunResult) -> None:
+        """None stands for the run without a crash."""
         died = result.faults.get("killed at a failpoint", 0)
         self.crashes[died] += 1
-        self.singles += crash.after is None
+        self.singles += crash is not None and crash.after is None
+        self.pairs += crash is not None and crash.after is not None
         self.begun.add(result.begun)
         self.ended_at_s = SystemClock().now_s()
-        if died:
+        if died and crash is not None:
             self.died_at[crash.point] += 1
         if result.violations:
             self.failed.append((crash, result))
@@ -105,12 +113,13 @@ class _Tally:
             result=ProofResult.BROKEN if broken else ProofResult.CLEAN,
             short_of=f"only {runs:,} of {self.planned:,} runs were made" if runs < self.planned and not broken else "",
             broke="".join(cut_text(f"{run.violations[0].invariant}: {run.violations[0].what}") for _, run in broken),
-            shown_by="".join(f"seed {self.seed}, {crash}" for crash, _ in broken),
+            shown_by="".join(f"seed {self.seed}, {crash or 'without a crash'}" for crash, _ in broken),
             did=CrashesTried(
                 workload=self.workload,
                 seed=self.seed,
                 singles=self.singles,
-                pairs=runs - self.singles,
+                pairs=self.pairs,
+                all_pairs=self.all_pairs,
                 begun=self.begun.instances[kind, version],
                 begun_in=self.begun.runs[kind, version],
                 failpoints=len(self.died_at),
@@ -119,14 +128,12 @@ class _Tally:
         )
 
 
-def _run(base: Reference, crashes: Sequence[Crash], name: str, *, jobs: int, ending: Ending) -> _Tally:
-    tally = _Tally(name, base.seed, len(crashes))
+def _run(tally: _Tally, base: Reference, crashes: Sequence[Crash], name: str, *, jobs: int, ending: Ending) -> None:
     with options.progress() as progress:
         bar = progress.add_task("crashes", total=len(crashes))
         for crash, result in spread(partial(_crash, base.seed), name, crashes, jobs=jobs, ending=ending):
             tally.add(crash, result)
             progress.update(bar, advance=1, description=f"crashes, {len(tally.failed)} failed")
-    return tally
 
 
 def _crash(seed: int, workload: Workload, crash: Crash) -> RunResult:

@@ -9,8 +9,8 @@ from runtime.operate.proofs.standing import Proven, standing_of
 from tests.unit.operate.proofs import broken, explored, proof, simulated
 
 
-def crashed(*, seed: int = 3, singles: int = 10, pairs: int = 5) -> CrashesTried:
-    return CrashesTried("trips", seed, singles, pairs, begun=30, begun_in=15, failpoints=68, failpoints_of=70)
+def crashed(workload: str = "trips", *, singles: int = 10, pairs: int = 5, all_pairs: bool = False) -> CrashesTried:
+    return CrashesTried(workload, 3, singles, pairs, all_pairs, begun=30, begun_in=15, failpoints=68, failpoints_of=70)
 
 
 def test_nothing_is_not_proven() -> None:
@@ -43,6 +43,7 @@ def test_a_broken_promise_outranks_an_older_clean_run_and_a_newer_one_of_somethi
         (simulated(3, 9, calm=True), simulated(3, 9)),
         (simulated(3, 9, seeds=4), simulated(3, 9)),
         (crashed(), crashed(pairs=6)),
+        (crashed(pairs=6, all_pairs=True), crashed(pairs=5, all_pairs=True)),
     ],
 )
 def test_a_later_clean_run_of_the_same_or_more_clears_a_broken_promise(did: Did, later: Did) -> None:
@@ -62,7 +63,8 @@ def test_a_later_clean_run_of_the_same_or_more_clears_a_broken_promise(did: Did,
         (simulated(3, 9), simulated(3, 9, calm=True)),
         (simulated(3, 9), simulated(3, 9, workload="orders")),
         (crashed(), crashed(pairs=4)),
-        (crashed(), crashed(seed=4)),
+        (crashed(), crashed("orders")),
+        (crashed(all_pairs=True), crashed(pairs=9)),
         (explored(), simulated()),
         (simulated(), crashed()),
         (crashed(), explored()),
