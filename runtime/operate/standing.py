@@ -14,7 +14,16 @@ from runtime.saga.deadline_summary import DEADLINE_STATUSES
 from runtime.store.port import OperatorStore
 from runtime.store.tallies import Tallies, Tally
 
-__all__ = ["COUNTED_MAX", "ENDED", "MAIL_READ_MAX", "StoreStanding", "many", "standing_of", "tell_standing"]
+__all__ = [
+    "COUNTED_MAX",
+    "ENDED",
+    "MAIL_READ_MAX",
+    "StoreStanding",
+    "many",
+    "saga_kinds",
+    "standing_of",
+    "tell_standing",
+]
 
 ENDED = ("completed", "compensated", "abandoned")
 """Statuses of sagas that nothing is to be done about. There may be any number of them, so they are not counted."""
@@ -32,7 +41,7 @@ class StoreStanding:
 
     now_s: float
     kinds: tuple[str, ...] = ()  # of sagas that there are, ended ones among them
-    sagas: tuple[tuple[str, Tally], ...] = ()  # status, and those that have not ended; without progress for longest
+    sagas: tuple[tuple[str, Tally], ...] = ()  # status, and those that have it; without progress for longest
     owed: tuple[Tally, ...] = ()  # sagas that owe an undo
     unknown: tuple[Tally, ...] = ()  # sagas with a step whose outcome nobody knows
     mail: tuple[Tally, ...] = ()  # messages that wait; the oldest since it could be handled
@@ -40,10 +49,15 @@ class StoreStanding:
     late: tuple[Tally, ...] = ()  # actors whose next timer is due and has not been handled, since it was due
 
 
-async def standing_of(store: OperatorStore) -> StoreStanding:
-    """Raises StoreError."""
-    uncounted = (*ENDED, *DEADLINE_STATUSES)
+async def standing_of(store: OperatorStore, *, with_ended: bool = False) -> StoreStanding:
+    """Sagas that have ended are counted where somebody asks for it: there may be very many. Raises StoreError."""
+    uncounted = DEADLINE_STATUSES if with_ended else (*ENDED, *DEADLINE_STATUSES)
     return tell_standing(await store.tallies(uncounted=uncounted, actors_max=COUNTED_MAX, mail_max=MAIL_READ_MAX))
+
+
+async def saga_kinds(store: OperatorStore) -> tuple[str, ...]:
+    """Of the sagas that there are, ended ones among them. It costs a few seeks for each. Raises StoreError."""
+    return tell_standing(await store.tallies(uncounted=(), actors_max=1, mail_max=1)).kinds
 
 
 def tell_standing(tallies: Tallies) -> StoreStanding:

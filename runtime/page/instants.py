@@ -13,7 +13,7 @@ import math
 import re
 from datetime import UTC, datetime
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from runtime.page.shown import ago, instant, until
 
@@ -27,7 +27,7 @@ _GROWTH = math.log(1.1)
 
 def moment(at_s: float) -> Markup:
     """An instant to read, in UTC, with the number from which a browser makes local time."""
-    return Markup('<time data-at="{}" datetime="{}">{}</time>').format(_number(at_s), _iso(at_s), instant(at_s))
+    return Markup(f'<time data-at="{_number(at_s)}" datetime="{_iso(at_s)}">{escape(instant(at_s))}</time>')
 
 
 def age(at_s: float, now_s: float) -> Markup:
@@ -50,9 +50,9 @@ def steady(html: str) -> str:
 
 
 def _counted(name: str, at_s: float, now_s: float, said: str) -> Markup:
-    numbers = _number(at_s), _number(now_s)
-    opening = Markup(f'<time data-{name}="{{}}" data-now="{{}}" datetime="{{}}" title="{{}}">')
-    return opening.format(*numbers, _iso(at_s), instant(at_s)) + Markup("{}</time>").format(said)
+    """Written by hand, since a list has hundreds: Markup's own formatting took a third of the time to draw it."""
+    times = f'data-{name}="{_number(at_s)}" data-now="{_number(now_s)}" datetime="{_iso(at_s)}"'
+    return Markup(f'<time {times} title="{escape(instant(at_s))}">{escape(said)}</time>')
 
 
 def _step(found: re.Match[str]) -> str:

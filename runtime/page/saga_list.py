@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 
 from runtime.errors import InvalidMessage
+from runtime.operate.standing import saga_kinds
 from runtime.operate.survey import STATUSES, Wanted, place_of, place_text, sagas
 from runtime.page.desk import PageDesk
 from runtime.page.links import PageAddress, link
@@ -26,7 +27,7 @@ async def saga_list(desk: PageDesk, target: PageAddress) -> Screen:
     async with desk.view() as store:
         now_s = await store.now_s()
         page = await sagas(store, wanted, limit=_PAGE, order=order, after=after)
-        kinds = sorted({kind for kind, _, _ in await store.summary_counts()})
+        kinds = sorted(await saga_kinds(store))
     chosen = {name: query[name] for name in (*FIELDS, "order") if query.get(name)}
     onward = link("/sagas", {**chosen, "after": place_text(page.next)}) if page.next else ""
     values = {

@@ -98,12 +98,19 @@ def test_every_listing_finds_its_rows_by_the_index_and_scans_no_actors(
     assert not [plan for plan in plans if plan.startswith("SCAN actors")]
 
 
-def test_the_longest_without_progress_come_in_the_order_of_the_index(connection: apsw.Connection) -> None:
-    plans = plans_of(connection, lambda: page(connection, SummaryFilter(), SummaryOrder.PROGRESS))
+@pytest.mark.parametrize(
+    ("wanted", "sought"),
+    [
+        (SummaryFilter(), "progressed_at_s>?"),
+        (SummaryFilter(progressed_by_s=5.0), "progressed_at_s>? AND progressed_at_s<?"),
+    ],
+)
+def test_the_longest_without_progress_come_in_the_order_of_the_index(
+    connection: apsw.Connection, wanted: SummaryFilter, sought: str
+) -> None:
+    plans = plans_of(connection, lambda: page(connection, wanted, SummaryOrder.PROGRESS))
     assert not [plan for plan in plans if "TEMP B-TREE" in plan]
-    assert any(
-        "actors_summary (kind=? AND status=? AND progressed_at_s>? AND progressed_at_s<?)" in one for one in plans
-    )
+    assert any(f"actors_summary (kind=? AND status=? AND {sought})" in one for one in plans)
 
 
 def test_a_listing_costs_what_it_shows_and_not_what_there_is(connection: apsw.Connection) -> None:
