@@ -10,13 +10,14 @@ import click
 from runtime.admin.arguments import SECONDS, as_one_object
 from runtime.admin.repair_commands import ACTS
 from runtime.admin.run_views import tell_run
+from runtime.admin.saga_filter import SAGA_FILTER, saga_filter
 from runtime.admin.session import Session
 from runtime.admin.timer_options import Timing, timer_options
 from runtime.observe.console import say_json
 from runtime.operate.repair_runs import begin
 from runtime.operate.run import ITEMS_MAX
 from runtime.operate.runs import RunView, carry_on, view_of
-from runtime.operate.survey import STATUSES, SagaPage, Wanted, sagas
+from runtime.operate.survey import SagaPage, Wanted, sagas
 from runtime.protos.saga_pb2 import RepairSaga
 from runtime.store.port import OperatorStore
 
@@ -30,12 +31,7 @@ _wait = click.option(
 @click.command("repair-many")
 @click.argument("act", type=click.Choice(list(ACTS)))
 @click.option("--name", required=True, help="Of this run, by which it is resumed.")
-@click.option("--status", "statuses", type=click.Choice(STATUSES), multiple=True, help="Only those in this status.")
-@click.option("--kind", default="", help="Only those of this kind.")
-@click.option("--key", default="", metavar="PREFIX", help="Only those whose key begins like this.")
-@click.option("--step", default="", metavar="NAME", help="Only those of which this step is under way.")
-@click.option("--error", default="", metavar="TEXT", help="Only those whose reason has this in it.")
-@click.option("--idle", "idle_s", type=SECONDS, default=0.0, metavar="SECONDS", help="Only without progress so long.")
+@saga_filter
 @click.option("--task", default="", metavar="NAME", help="The step that the act is about.")
 @timer_options
 @click.option("--reason", required=True, help="Why, for the record.")
@@ -73,7 +69,7 @@ def repair_many(
     """
     wanted = Wanted(**chosen)
     if wanted == Wanted():
-        raise click.UsageError("say which: --status, --kind, --key, --step, --error or --idle")
+        raise click.UsageError(f"say which: {SAGA_FILTER}")
     if not yes:
         _list(session.run(lambda store: sagas(store, wanted, limit=limit)), act, as_json)
         return

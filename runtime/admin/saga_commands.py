@@ -10,14 +10,14 @@ from typing import Any
 import click
 
 from runtime.admin import tables
-from runtime.admin.arguments import SECONDS, as_json_option, as_one_object, check_known, limit_option
+from runtime.admin.arguments import as_json_option, as_one_object, check_known, limit_option
+from runtime.admin.saga_filter import saga_filter
 from runtime.admin.session import NEEDS_A_PERSON, Session, say_done
 from runtime.admin.showing import show
 from runtime.envelope import parse_address
 from runtime.operate.dead_letters import Act
 from runtime.operate.retries import try_again
 from runtime.operate.survey import (
-    STATUSES,
     SagaPage,
     Wanted,
     place_of,
@@ -33,23 +33,7 @@ __all__ = ["list_sagas", "retry_saga"]
 
 
 @click.command("sagas")
-@click.option(
-    "--status",
-    "statuses",
-    type=click.Choice(STATUSES),
-    multiple=True,
-    help="Only those in this status; given again, in one of these.",
-)
-@click.option("--kind", default="", help="Only those of this kind.")
-@click.option("--key", default="", metavar="PREFIX", help="Only those whose key begins like this.")
-@click.option("--step", default="", metavar="NAME", help="Only those of which this step is under way.")
-@click.option("--error", default="", metavar="TEXT", help="Only those whose reason has this in it.")
-@click.option(
-    "--idle", "idle_s", type=SECONDS, default=0.0, metavar="SECONDS", help="Only without progress for so long."
-)
-@click.option("--age", "age_s", type=SECONDS, default=0.0, metavar="SECONDS", help="Only begun so long ago.")
-@click.option("--owing", "owes", is_flag=True, help="Only those that owe an undo.")
-@click.option("--unknown", "is_unknown", is_flag=True, help="Only those with a step whose outcome nobody knows.")
+@saga_filter
 @click.option(
     "--order",
     type=click.Choice([one.value for one in SummaryOrder]),

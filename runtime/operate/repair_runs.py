@@ -42,7 +42,7 @@ async def begin(
     """
     _check(name, act)
     if wanted == Wanted():
-        raise InvalidMessage("say which sagas: by kind, status, step, how the key begins, error, age or idle time")
+        raise InvalidMessage("say which sagas: by kind, status, step, key, error, age, idle time, or what they owe")
     chosen_by = ", ".join(f"{name}={value}" for name, value in asdict(wanted).items() if value)
     run = RepairRun(act=act, chosen_by=chosen_by, began_at_s=now_s)
     page = await sagas(store, wanted, limit=min(limit, ITEMS_MAX))

@@ -40,6 +40,7 @@ class SagaQuery(_message.Message):
     AGE_S_FIELD_NUMBER: _builtins.int
     OWES_FIELD_NUMBER: _builtins.int
     IS_UNKNOWN_FIELD_NUMBER: _builtins.int
+    HAS_DEAD_LETTERS_FIELD_NUMBER: _builtins.int
     kind: _builtins.str
     step: _builtins.str
     """the name of a step under way"""
@@ -54,6 +55,8 @@ class SagaQuery(_message.Message):
     """it owes an undo"""
     is_unknown: _builtins.bool
     """nobody knows the outcome of a step of it"""
+    has_dead_letters: _builtins.bool
+    """of its own mail"""
     @_builtins.property
     def statuses(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """it has one of these, in the words of a listing: stuck"""
@@ -70,10 +73,11 @@ class SagaQuery(_message.Message):
         age_s: _builtins.float = ...,
         owes: _builtins.bool = ...,
         is_unknown: _builtins.bool = ...,
+        has_dead_letters: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["age_s", b"age_s", "error", b"error", "idle_s", b"idle_s", "is_unknown", b"is_unknown", "key_prefix", b"key_prefix", "kind", b"kind", "owes", b"owes", "statuses", b"statuses", "step", b"step"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["age_s", b"age_s", "error", b"error", "has_dead_letters", b"has_dead_letters", "idle_s", b"idle_s", "is_unknown", b"is_unknown", "key_prefix", b"key_prefix", "kind", b"kind", "owes", b"owes", "statuses", b"statuses", "step", b"step"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

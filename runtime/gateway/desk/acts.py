@@ -115,6 +115,7 @@ def wanted_of(query: pb.SagaQuery) -> Wanted:
         age_s=query.age_s,
         owes=query.owes,
         is_unknown=query.is_unknown,
+        has_dead_letters=query.has_dead_letters,
     )
 
 

@@ -6,6 +6,7 @@ import asyncio
 import json
 import re
 import shlex
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ from runtime.saga.saga import Saga
 from runtime.store.memory import MemoryStore
 from runtime.testing.transcript import SagaTranscript
 from tests.unit.durable.local import LocalNode, in_virtual_time
-from tests.unit.operate.rows import TALK, actor, fill, row_of
+from tests.unit.operate.rows import TALK, actor, fill, mail, row_of
 from tests.unit.saga.shop import PLACED, FirmOrderProcess, ShopProcess
 from tests.unit.saga.test_any_story import ACTS as STORY_ACTS
 from tests.unit.saga.test_any_story import StoryWorld
@@ -100,6 +101,17 @@ def test_a_version_that_this_build_lacks_is_not_guessed_at(store: MemoryStore) -
     asyncio.run(fill(store, row_of(record)))
     seen = run(store, "repair", "retry", ADDRESS, "--reason", "x", "--preview")
     assert seen.exit_code == 2 and "which this build lacks" in seen.output
+
+
+def test_many_are_chosen_by_what_they_owe_and_by_their_dead_letters(store: MemoryStore) -> None:
+    filled(store)
+    act = ("repair-many", "retry", "--name", "n", "--reason", "x", "--json")
+    assert json.loads(run(store, *act, "--owing").output)["would"] == [ADDRESS]
+    assert json.loads(run(store, *act, "--letters").output)["would"] == []
+    asyncio.run(fill(store, replace(mail(7, kind="order-process", parked="boom"), shard=row_of(stuck()).shard)))
+    assert json.loads(run(store, *act, "--letters").output)["would"] == [ADDRESS]
+    assert [one["key"] for one in json.loads(run(store, "sagas", "--letters", "--json").output)] == ["ORD-1"]
+    assert "say which: --status, --kind" in run(store, *act).output
 
 
 def test_an_act_that_no_node_has_found_yet_is_told_as_posted(store: MemoryStore) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import grpc
 import grpc.aio
@@ -49,6 +50,7 @@ async def test_sagas_are_listed_page_by_page(store: MemoryStore) -> None:
         (pb.SagaQuery(step="ship"), False),
         (pb.SagaQuery(owes=True), True),
         (pb.SagaQuery(is_unknown=True), False),
+        (pb.SagaQuery(has_dead_letters=True), False),
         (pb.SagaQuery(key_prefix="ORD-1"), True),
         (pb.SagaQuery(key_prefix="X"), False),
         (pb.SagaQuery(error="BANK closed"), True),
@@ -61,6 +63,15 @@ async def test_a_query_chooses(store: MemoryStore, query: pb.SagaQuery, fits: bo
     await fill(store, stuck_row())
     async with serving(store) as stub:
         assert bool((await stub.ListSagas(pb.ListSagasRequest(query=query))).sagas) is fits
+
+
+async def test_sagas_with_dead_letters_are_chosen(store: MemoryStore) -> None:
+    await fill(store, stuck_row("ORD-1", 1), stuck_row("ORD-2", 2))
+    await fill(store, replace(mail(7, kind="order-process", parked="boom"), shard=stuck_row("ORD-1").shard))
+    async with serving(store) as stub:
+        query = pb.SagaQuery(has_dead_letters=True)
+        (one,) = (await stub.ListSagas(pb.ListSagasRequest(query=query))).sagas
+        assert (one.key, one.dead_letters) == ("ORD-1", 1)
 
 
 async def test_a_saga_is_explained_with_what_can_be_done(store: MemoryStore) -> None:
