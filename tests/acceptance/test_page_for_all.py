@@ -8,22 +8,24 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 from axe_core_python.selenium import Axe
 from selenium import webdriver
+from selenium.webdriver.common.by import By
 
 from runtime.adapters import system_ports
 from runtime.operate.proofs.kept import add_proofs
 from runtime.operate.repair_runs import begin_with
 from runtime.protos.saga_pb2 import RepairSaga
 from runtime.store.open import open_store
-from tests.acceptance.browser import NO_BROWSER
+from tests.acceptance.browser import NO_BROWSER, until
 from tests.acceptance.page_process import page_of
 from tests.acceptance.shop import ROOT
+from tests.acceptance.test_page_acts_in_a_browser import press, say
 from tests.acceptance.test_page_in_a_browser import chromium
 from tests.unit.gateway.desk.serving import stuck_row
 from tests.unit.operate.proofs import VERSION, broken, proof, simulated
@@ -57,6 +59,33 @@ SCREENS: Mapping[str, tuple[str, ...]] = {
 }
 """By the address as the page on the operator's page has it, those at which a browser looks."""
 
+Preview = Callable[[webdriver.Chrome, str], None]
+
+
+def an_act(chromium: webdriver.Chrome, address: str) -> None:
+    chromium.get(f"{address}sagas/order-process/ORD-1")
+    chromium.find_element(By.LINK_TEXT, "mark-undone…").click()
+    until(chromium, "The preview comes first")
+    say(chromium, "paid back by hand")
+    press(chromium, "//button[. = 'Preview']")
+    until(chromium, "No undo is owed.")
+
+
+def a_replay(chromium: webdriver.Chrome, address: str) -> None:
+    chromium.get(f"{address}dead-letters?kind=billing")
+    press(chromium, "//button[. = 'Replay all that fit…']")
+    until(chromium, "would be let run again")
+
+
+def a_repair_of_many(chromium: webdriver.Chrome, address: str) -> None:
+    chromium.get(f"{address}repair?status=stuck")
+    press(chromium, "//button[. = 'Preview for all that fit']")
+    until(chromium, "These sagas")
+
+
+PREVIEWS: tuple[Preview, ...] = (an_act, a_replay, a_repair_of_many)
+"""What a form is answered by before it does anything; no address leads there."""
+
 _OVERFLOWS = "return document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 
@@ -78,6 +107,7 @@ async def test_no_screen_keeps_anybody_out_in_any_colours_or_width(tmp_path: Pat
     act = RepairSaga(act=RepairSaga.RETRY, who="ann", reason="mended")
     await begin_with(store, "retries", act, [(stuck_row().address, 1)], chosen_by="a test", now_s=1.0)
     async with page_of(url) as address:
+        await asyncio.to_thread(look_at_previews, chromium, address)
         await asyncio.to_thread(look_at_all, chromium, address)
     await store.close()
 
@@ -95,6 +125,19 @@ def look_at_all(chromium: webdriver.Chrome, address: str) -> None:
         assert chromium.execute_script(_OVERFLOWS) == 0, f"/{place} is wider than a screen of 360 pixels"
     chromium.execute_script("document.body.append(document.createElement('input'))")
     assert any(one.startswith("label") for one in violations(chromium)), "a box without a name is told"
+
+
+def look_at_previews(chromium: webdriver.Chrome, address: str) -> None:
+    """As they stand: a preview that is loaded anew is sent anew."""
+    for preview in PREVIEWS:
+        chromium.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+        preview(chromium, address)
+        for scheme in ("light", "dark"):
+            prefers = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
+            chromium.execute_cdp_cmd("Emulation.setEmulatedMedia", prefers)
+            assert not violations(chromium), f"the preview of {preview.__name__}, {scheme}: {violations(chromium)}"
+        chromium.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", NARROW)
+        assert chromium.execute_script(_OVERFLOWS) == 0, f"the preview of {preview.__name__} is wider than 360 pixels"
 
 
 def violations(chromium: webdriver.Chrome) -> list[str]:
