@@ -1885,7 +1885,7 @@ class ListProofsResponse(_message.Message):
     IS_ALL_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
     is_all: _builtins.bool
-    """false: the store has more than 5,000 proofs, and the first of them were read"""
+    """false: the store has more than 2,000 proofs, and the first of them were read"""
     @_builtins.property
     def versions(self) -> _containers.RepeatedCompositeFieldContainer[Global___VersionProofs]: ...
     def __init__(

@@ -105,3 +105,10 @@ def test_bad_input_is_named(arguments: list[str], says: str) -> None:
     done = CliRunner().invoke(proving, arguments)
     assert done.exit_code == 2
     assert says in done.output
+
+
+def test_what_a_run_has_found_is_told_although_its_proofs_cannot_be_written(tmp_path: Path) -> None:
+    done = CliRunner().invoke(proving, ["simulate", "--seeds", "1", "--calm", "--proof", str(tmp_path / ("x" * 300))])
+    assert done.exit_code == 7
+    assert "1 seeds, " in done.output
+    assert "the proofs cannot be written to" in done.output and "File name too long" in done.output

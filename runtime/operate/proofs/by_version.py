@@ -16,10 +16,10 @@ from runtime.store.port import OperatorStore
 
 __all__ = ["READ_MAX", "ProofsByVersion", "VersionProofs", "proofs_by_version"]
 
-READ_MAX = 5_000
-"""So many proofs are read for one listing, and at least all of 125 versions."""
+READ_MAX = 2_000
+"""So many proofs are read for one listing, and at least all of 50 versions."""
 
-_PAGE = 500
+_PAGE = 100  # They are read on an event loop, which is not to stand still for all of them.
 _ORDER = (Proven.BROKEN, Proven.NOT_PROVEN, Proven.PASSED)
 
 
@@ -47,7 +47,7 @@ class VersionProofs:
 @dataclass(frozen=True, slots=True)
 class ProofsByVersion:
     versions: tuple[VersionProofs, ...]
-    is_all: bool  # of `READ_MAX` proofs and more the last by kind and version are left out
+    is_all: bool  # of more than `READ_MAX` proofs the last by kind and version are left out
 
 
 async def proofs_by_version(store: OperatorStore, *, version: str = "") -> ProofsByVersion:
@@ -58,7 +58,7 @@ async def proofs_by_version(store: OperatorStore, *, version: str = "") -> Proof
     known = await versions(store, only_open=True)
     entries = [one for one in known if one.version and version in ("", one.version)]
     proofs = list[KeptProof]()
-    while len(proofs) < READ_MAX:
+    while len(proofs) <= READ_MAX:
         page = await proofs_after(store, proofs[-1].place if proofs else None, limit=_PAGE, version=version)
         proofs += page
         if len(page) < _PAGE:

@@ -67,8 +67,8 @@ def failpoints(
         tally = _Tally(name, base.seed, len(once) + len(twice), all_pairs=len(twice) == len(base.reached) ** 2)
         _run(tally, base, [*once, *twice], name, jobs=jobs, ending=ending)
     ending.say(tally.crashes.total(), len(once) + len(twice), "runs")
-    options.write(proof, tally)
     _tell(tally, base, once, twice, as_json=as_json)
+    options.write(proof, tally)
     ctx.exit(ending.exit_code(1 if tally.failed else 0))
 
 

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from runtime.errors import AmendsError
+from runtime.observe.console import UNWRITTEN
 from runtime.testing.commands import workloads
 from runtime.testing.proofs import Proving, write_proofs
 
@@ -44,12 +45,16 @@ proof = click.option(
 
 
 def write(path: Path | None, *results: Proving) -> None:
-    """Writes the file of `--proof`, if it was asked for. Raises ClickException."""
+    """Writes the file of `--proof`, if it was asked for. Call it last: it ends the command if that fails."""
     if path is not None:
         try:
             write_proofs(path, *results)
         except AmendsError as error:
-            raise click.ClickException(str(error)) from error
+            raise _Unwritten(str(error)) from error
+
+
+class _Unwritten(click.ClickException):
+    exit_code = UNWRITTEN
 
 
 def _in_a_folder(path: Path | None) -> Path | None:

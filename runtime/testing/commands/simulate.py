@@ -64,7 +64,6 @@ def simulate(
     with Ending() as ending:
         batch = _run(chosen, name, calm=calm, jobs=jobs, ending=ending)
     ending.say(batch.seeds, len(chosen), "seeds")
-    options.write(proof, batch)
     if as_json:
         click.echo(json.dumps(batch.as_object()))
     else:
@@ -74,6 +73,7 @@ def simulate(
         this = f"{failed.seed} --workload {name}{' --calm' if calm else ''}"
         click.echo("\n".join(story(failed, again=f"replay {this}")), err=as_json)
         click.echo(f"smaller: python -m runtime.testing shrink {this}", err=as_json)
+    options.write(proof, batch)
     ctx.exit(ending.exit_code(1 if batch.failed or batch.missing else 0))
 
 

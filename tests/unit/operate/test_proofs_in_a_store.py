@@ -7,6 +7,8 @@ from dataclasses import replace
 import pytest
 
 from runtime.errors import InvalidMessage
+from runtime.operate.proofs import by_version
+from runtime.operate.proofs.by_version import proofs_by_version
 from runtime.operate.proofs.kept import AddedProofs, add_proofs, known_versions, proofs_after
 from runtime.operate.proofs.proof_file import row_of
 from runtime.store.definitions import DefinitionRow
@@ -60,3 +62,14 @@ async def test_what_a_newer_version_has_added_is_listed_without_being_read(store
 async def test_ended_sagas_alone_make_no_version_known(store: MemoryStore) -> None:
     await fill(store, saga(version=bytes.fromhex(OTHER), status=SAGA.COMPLETED))
     assert await known_versions(store) == frozenset()
+
+
+async def test_of_very_many_proofs_the_first_are_read_and_the_listing_says_so(
+    store: MemoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(by_version, "_PAGE", 2)
+    for most, is_all, read in ((4, True, 4), (3, False, 4)):
+        monkeypatch.setattr(by_version, "READ_MAX", most)
+        await add_proofs(store, [proof(version=f"{number:032x}") for number in range(4)])
+        found = await proofs_by_version(store)
+        assert (found.is_all, len(found.versions)) == (is_all, read)
