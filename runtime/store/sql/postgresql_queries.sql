@@ -457,7 +457,8 @@ select kind, status, count(*) from actors where status is not null group by kind
 
 -- name: tallies
 -- Each group by seeks along an index, which has its rows in the order of their instants. A count ends at its limit.
-with recursive groups (kind, status) as (
+-- The clock is read once: a seek cannot end at an instant that may be another one for each row.
+with recursive clock (now_s) as materialized (select {now}), groups (kind, status) as (
   (select kind, status from actors where status is not null order by kind, status limit 1)
   union all
   select next.kind, next.status from groups cross join lateral (
@@ -480,7 +481,7 @@ with recursive groups (kind, status) as (
     order by kind, shard limit 1
   ) as next
 )
-select 'now' as what, '' as kind, '' as status, 0::bigint as count, {now} as oldest_at_s
+select 'now' as what, '' as kind, '' as status, 0::bigint as count, now_s as oldest_at_s from clock
 union all
 select 'status', kind, status, 0, 0 from groups
 union all
@@ -521,7 +522,8 @@ union all
 select 'late', slices.kind, '', least(sum(found.count), $2), min(found.oldest_at_s) from slices cross join lateral (
   select count(*) as count, min(due_at_s) as oldest_at_s from (
     select due_at_s from actors
-    where actors.kind = slices.kind and actors.shard = slices.shard and due_at_s <= {now} order by due_at_s limit $2
+    where actors.kind = slices.kind and actors.shard = slices.shard and due_at_s <= (select now_s from clock)
+    order by due_at_s limit $2
   ) as first
 ) as found group by slices.kind;
 

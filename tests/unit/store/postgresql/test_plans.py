@@ -78,4 +78,5 @@ async def test_what_is_counted_is_found_by_index(open_store: OpenStore, sql: Any
     plan = await plan_of(sql, "tallies")
     for index in ("actors_summary", "actors_owed", "actors_unknown", "actors_due", "mail_pkey", "mail_parked"):
         assert f"using {index}" in plan, plan
+    assert re.search(r"Index Cond: .*due_at_s <= ", plan), "it reads no timer that is not due\n" + plan
     assert not re.search(r"Seq Scan on (actors|mail)", plan), plan
