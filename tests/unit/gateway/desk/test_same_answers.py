@@ -26,7 +26,7 @@ from runtime.protos.saga_pb2 import RepairSaga
 from runtime.store.open import open_store
 from tests.unit.gateway.desk.serving import SAGA, Stub, act_of, serving, stuck_row
 from tests.unit.operate.proofs import broken, proof, simulated
-from tests.unit.operate.rows import actor, fill, mail, order
+from tests.unit.operate.rows import actor, fill, join, mail, order
 
 _M = TypeVar("_M", bound=Message)
 
@@ -156,3 +156,29 @@ def test_what_was_proven_is_the_same(url: str) -> None:
     service = told_by_service(url, lambda stub: stub.ListProofs(pb.ListProofsRequest()))
     assert service["is_all"] and service["versions"] == told_by_command(url, "proofs")
     assert [len(one["proofs"]) for one in service["versions"]] == [0, 1, 3]
+
+
+async def with_node(url: str) -> None:
+    store = open_store(url, system_ports())
+    await store.open()
+    await join(store, "one", kinds=("billing",))
+    await store.close()
+
+
+def test_groups_of_dead_letters_runs_and_acts_are_the_same(url: str) -> None:
+    asyncio.run(with_node(url))
+    groups = told_by_service(url, lambda stub: stub.GroupDeadLetters(pb.GroupDeadLettersRequest()))
+    assert groups["groups"] == told_by_command(url, "dead-letters", "groups") and len(groups["groups"]) == 1
+    said = ("--all", "--yes", "--name", "sku", "--reason", "it is known now", "--who", "ann")
+    done = told_by_command(url, "dead-letters", "replay-many", *said)
+    batch = told_by_service(url, lambda stub: stub.GetBatch(pb.GetBatchRequest(name="sku")))
+    (item,), (told,) = batch.pop("items"), done.pop("items")
+    assert {name: item[name] for name in told} == told
+    assert done.pop("more") == 0
+    assert {name: batch[name] for name in done} == done
+    listed = told_by_service(url, lambda stub: stub.ListBatches(pb.ListBatchesRequest()))
+    (run,) = told_by_command(url, "runs")
+    assert {name: listed["batches"][0][name] for name in run} == run
+    acts = told_by_service(url, lambda stub: stub.ListActs(pb.ListActsRequest()))
+    (act,) = told_by_command(url, "acts")
+    assert acts["acts"] == [{name: value for name, value in act.items() if name != "id"}]
