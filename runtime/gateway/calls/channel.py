@@ -16,7 +16,8 @@ from typing import Any, Self
 import grpc
 import grpc.aio
 
-from runtime.gateway.calls.dialled_stream import DialledStream, StreamBroken, broken
+from runtime.gateway.calls.dialled_stream import DialledStream, StreamBroken
+from runtime.gateway.calls.grpc_call_link import GrpcCallLink, broken
 from runtime.gateway.tries import Tries
 from runtime.ports import Ports
 from runtime.protos import calls_pb2
@@ -98,7 +99,7 @@ class CallsChannel(grpc.aio.Channel):
                 raise error
 
     def _dial(self) -> DialledStream:
-        self._stream = stream = DialledStream(self._open(), self._ports)
+        self._stream = stream = DialledStream(GrpcCallLink(self._open()), self._ports)
         task = self._ports.tasks.start(stream.run(), name="stream of calls")
         self._streams[task] = stream
         task.add_done_callback(lambda _: self._streams.pop(task, None))

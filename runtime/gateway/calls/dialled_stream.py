@@ -15,7 +15,7 @@ import asyncio
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Protocol
 
 import grpc
 import grpc.aio
@@ -23,11 +23,11 @@ from google.protobuf.message import DecodeError
 
 from runtime.errors import LinkLost
 from runtime.gateway.calls.frames import FRAME_BYTES_MAX, how_many_fit
-from runtime.mesh.link import GrpcLink
+from runtime.gateway.calls.grpc_call_link import broken
 from runtime.ports import Cancellable, Ports
 from runtime.protos import calls_pb2
 
-__all__ = ["DialledStream", "StreamBroken"]
+__all__ = ["CallLink", "DialledStream", "StreamBroken"]
 
 
 class StreamBroken(Exception):
@@ -49,57 +49,33 @@ class _Asked:
     expiry: Cancellable | None = None
 
 
-class _Link(GrpcLink):
-    """The client's end of the stream, which remembers by which error it ended."""
+class CallLink(Protocol):
+    """The client's end of a stream. One reader and one writer at the most."""
 
-    def __init__(self, stream: grpc.aio.StreamStreamCall[bytes, bytes]) -> None:
-        super().__init__()
-        self._stream = stream
-        self.error: grpc.aio.AioRpcError | None = None
+    error: grpc.aio.AioRpcError | None  # by which it has ended
 
     async def send(self, frame: bytes) -> None:
-        self._check()
-        await self._wait(self._stream.write(frame))
-
-    async def end(self) -> None:
-        """Nothing more will be sent."""
-        self._check()
-        await self._wait(self._stream.done_writing())
+        """Raises LinkLost."""
+        ...
 
     async def receive(self) -> bytes | None:
-        self._check()
-        frame = await self._wait(self._stream.read())
-        if isinstance(frame, bytes):
-            return frame
-        await self._wait(self._status())
-        return None
+        """None when the node has ended the stream. Raises LinkLost."""
+        ...
 
-    def close(self) -> None:
-        self._stream.cancel()
-        self._interrupt()
+    async def end(self) -> None:
+        """Nothing more will be sent. Raises LinkLost."""
+        ...
 
-    async def _status(self) -> None:
-        """Raises the error, if the stream has ended with one."""
-        code = await self._stream.code()
-        if code is not grpc.StatusCode.OK:
-            raise broken(code, await self._stream.details(), await self._stream.trailing_metadata())
-
-    def _lost(self, error: BaseException | None) -> LinkLost:
-        if isinstance(error, grpc.aio.AioRpcError):
-            self.error = self.error or error
-        return LinkLost("the stream of calls has ended")
-
-
-def broken(code: grpc.StatusCode, text: str | None, metadata: Any = ()) -> grpc.aio.AioRpcError:
-    trailing = grpc.aio.Metadata(*(metadata or ()))
-    return grpc.aio.AioRpcError(code, grpc.aio.Metadata(), trailing, text)
+    def cancel(self) -> None:
+        """Break the stream off; whoever waits on it gets LinkLost. Idempotent."""
+        ...
 
 
 class DialledStream:
     """Start `run` as a task; `ask` while `takes_calls`."""
 
-    def __init__(self, stream: grpc.aio.StreamStreamCall[bytes, bytes], ports: Ports) -> None:
-        self._link = _Link(stream)
+    def __init__(self, link: CallLink, ports: Ports) -> None:
+        self._link = link
         self._ports = ports
         self._queue: deque[_Asked] = deque()  # not sent yet
         self._sent: dict[int, _Asked] = {}
@@ -137,7 +113,7 @@ class DialledStream:
         """Cancel what is under way."""
         for asked in (*self._queue, *self._sent.values()):
             asked.answer.cancel()
-        self._link.close()
+        self._link.cancel()
 
     async def run(self) -> None:
         writer = None
@@ -158,7 +134,7 @@ class DialledStream:
 
     def _end(self, error: grpc.aio.AioRpcError) -> None:
         self._is_over = True
-        self._link.close()
+        self._link.cancel()
         for is_sent, all_asked in ((False, list(self._queue)), (True, list(self._sent.values()))):
             for asked in all_asked:
                 if not asked.answer.done():

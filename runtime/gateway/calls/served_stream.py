@@ -72,7 +72,7 @@ class ServedStream:
     def __init__(
         self,
         link: Link,
-        context: grpc.aio.ServicerContext[Any, Any],
+        opened: Opened,
         ports: Ports,
         limits: CallLimits,
         find: FindMethod,
@@ -81,7 +81,7 @@ class ServedStream:
     ) -> None:
         """`method` is the one that calls are for which name none."""
         self._link = link
-        self._opened = Opened.of(context)
+        self._opened = opened
         self._ports = ports
         self._limits = limits
         self._find = find

@@ -18,6 +18,7 @@ import grpc.aio
 
 from runtime.gateway.calls.calls_of import CallsOf
 from runtime.gateway.calls.frames import CallLimits
+from runtime.gateway.calls.served_call import Opened
 from runtime.gateway.calls.served_stream import CallCount, FindMethod, ServedStream
 from runtime.mesh.servicer import AcceptedLink
 from runtime.ports import Ports
@@ -93,7 +94,7 @@ class CallStreams(grpc.aio.ServerInterceptor):
         if not self._is_serving:
             await context.abort(grpc.StatusCode.UNAVAILABLE, _AWAY)
         link = AcceptedLink(context)
-        stream = ServedStream(link, context, self._ports, self._limits, find, self._count, method)
+        stream = ServedStream(link, Opened.of(context), self._ports, self._limits, find, self._count, method)
         self._streams[stream] = None
         # The stream has a task of its own, since grpc cancels this one in the middle of anything when a client is gone.
         serving = self._ports.tasks.start(_until_over(stream, link), name=f"calls from {context.peer()}")
