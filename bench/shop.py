@@ -22,7 +22,6 @@ import psutil
 from protos import orders_pb2_grpc
 from protos.orders_pb2 import PlaceOrderRequest, RestockRequest
 from protos.sales_pb2 import READY_TO_SHIP, Flow
-from runtime.adapters import ignore, system_ports
 from runtime.gateway.calls.channel import CallsChannel
 from runtime.testing.processes.harness import Harness
 
@@ -75,7 +74,7 @@ async def open_nodes(
 async def client_of(address: str, placing: str = "unary") -> AsyncIterator[Client]:
     """`placing` "stream": what is called at the same time goes over one stream."""
     channel = grpc.aio.insecure_channel(address)
-    async with CallsChannel(channel, system_ports(ignore)) if placing == "stream" else channel as calls:
+    async with CallsChannel(channel) if placing == "stream" else channel as calls:
         await asyncio.wait_for(calls.channel_ready(), _CALL_S)
         yield orders_pb2_grpc.OrderServiceStub(calls)
 

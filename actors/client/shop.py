@@ -17,7 +17,7 @@ from actors.client import screen
 from protos import orders_pb2_grpc
 from protos.orders_pb2 import Order, Stock
 from protos.sales_pb2 import OrderStatus
-from runtime.adapters import SystemIds, ignore, system_ports
+from runtime.adapters import SystemIds
 from runtime.gateway.calls.channel import CallsChannel
 from runtime.observe.console import UNWRITTEN, unwritten
 
@@ -68,7 +68,7 @@ class Shop:
     async def stub(self) -> AsyncIterator[orders_pb2_grpc.OrderServiceAsyncStub]:
         options = (("grpc.service_config", json.dumps(_SERVICE_CONFIG)),)
         channel = grpc.aio.insecure_channel(self.node, options=options)
-        async with CallsChannel(channel, system_ports(ignore), patience_s=_PATIENCE_S) as calls:
+        async with CallsChannel(channel, patience_s=_PATIENCE_S) as calls:
             yield orders_pb2_grpc.OrderServiceStub(calls)
 
     def show(self, message: Order | Stock) -> None:

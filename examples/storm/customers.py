@@ -28,7 +28,7 @@ from protos.orders_pb2 import (
     Stock,
 )
 from protos.sales_pb2 import CANCELLED, CHOREOGRAPHY, ORCHESTRATION, READY_TO_SHIP, OrderStatus
-from runtime.adapters import AsyncioTasks, SystemClock, ignore, system_ports
+from runtime.adapters import AsyncioTasks, SystemClock
 from runtime.gateway.calls.channel import CallsChannel
 from runtime.testing.virtual.dice import Dice
 
@@ -127,9 +127,8 @@ class Customers:
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[Customers]:
-        ports = system_ports(ignore)
         channels = (grpc.aio.insecure_channel(address, options=_CHANNEL) for address in self._addresses)
-        self._channels = [CallsChannel(channel, ports) for channel in channels]
+        self._channels = [CallsChannel(channel) for channel in channels]
         self._clients = [orders_pb2_grpc.OrderServiceStub(channel) for channel in self._channels]
         try:
             yield self

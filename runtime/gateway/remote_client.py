@@ -251,7 +251,7 @@ class RemoteClient(Client):
         address = self._address
         if address not in self._channels:
             channel = grpc.aio.insecure_channel(address, options=_OPTIONS)
-            self._channels[address] = CallsChannel(channel, self._ports)
+            self._channels[address] = CallsChannel(channel, ports=self._ports)
         return client_pb2_grpc.ClientStub(self._channels[address])
 
     # --- answers ---

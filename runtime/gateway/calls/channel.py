@@ -16,6 +16,7 @@ from typing import Any, Self
 import grpc
 import grpc.aio
 
+from runtime.adapters import ignore, system_ports
 from runtime.gateway.calls.dialled_stream import DialledStream, StreamBroken
 from runtime.gateway.calls.grpc_call_link import GrpcCallLink, broken
 from runtime.gateway.tries import Tries
@@ -38,9 +39,10 @@ class CallsChannel(grpc.aio.Channel):
     methods that may be repeated can be called so. Without, it raises what the stream ended with.
     """
 
-    def __init__(self, channel: grpc.aio.Channel, ports: Ports, *, patience_s: float = 0.0) -> None:
+    def __init__(self, channel: grpc.aio.Channel, *, patience_s: float = 0.0, ports: Ports | None = None) -> None:
+        """`ports` are the machine's, unless they are given."""
         self._channel = channel
-        self._ports = ports
+        self._ports = ports = ports or system_ports(ignore)
         self._patience_s = patience_s
         self._open: Any = channel.stream_stream(_OPEN)
         self._stream: DialledStream | None = None

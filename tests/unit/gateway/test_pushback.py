@@ -60,11 +60,12 @@ class RefusingNode(Client):
 
 
 @asynccontextmanager
-async def serving(node: Client) -> AsyncIterator[str]:
+async def serving(node: Client, *, knows_streams: bool = True) -> AsyncIterator[str]:
     ports = system_ports(ignore)
     server = grpc.aio.server(interceptors=[CallStreams(ports, CallLimits(), within=[EdgeInterceptor(ports)])])
     add_client_service(server, node)
-    add_calls_service(server)
+    if knows_streams:
+        add_calls_service(server)
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     try:
@@ -96,6 +97,13 @@ async def test_of_many_commands_on_one_stream_those_that_are_refused_come_again_
         outcomes = await asyncio.gather(*(client.ask(BILL, timeout=60) for _ in range(20)))
         assert [outcome.message for outcome in outcomes] == [BILLED] * 20
         assert (len(node.ids), len(set(node.ids))) == (50, 20)
+
+
+async def test_a_client_does_as_much_at_once_at_an_older_node_that_knows_no_streams() -> None:
+    node = RefusingNode(3, 0.01)
+    async with serving(node, knows_streams=False) as address, connect(address, contracts=[billing_pb2]) as client:
+        outcomes = await asyncio.gather(*(client.ask(BILL, timeout=60) for _ in range(20)))
+        assert [outcome.message for outcome in outcomes] == [BILLED] * 20 and len(node.ids) == 23
 
 
 async def test_a_client_whose_time_would_be_over_by_then_is_told_at_once_why() -> None:

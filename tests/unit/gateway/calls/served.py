@@ -13,7 +13,7 @@ import grpc.aio
 
 from protos import orders_pb2_grpc
 from protos.orders_pb2 import GetOrderRequest, Order, WatchOrderRequest
-from runtime.adapters import ignore, system_ports
+from runtime.adapters import system_ports
 from runtime.gateway.calls.calls_of import CallsOf
 from runtime.gateway.calls.channel import CallsChannel
 from runtime.gateway.calls.frames import CallLimits
@@ -138,7 +138,7 @@ class _Counting(grpc.aio.Channel):
 @asynccontextmanager
 async def calling(served: Served, *, patience_s: float = 0.0) -> AsyncIterator[orders_pb2_grpc.OrderServiceAsyncStub]:
     channel = _Counting(grpc.aio.insecure_channel(served.address), served.frames)
-    async with CallsChannel(channel, system_ports(ignore), patience_s=patience_s) as calls:
+    async with CallsChannel(channel, patience_s=patience_s) as calls:
         yield orders_pb2_grpc.OrderServiceStub(calls)
 
 
