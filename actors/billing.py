@@ -24,7 +24,7 @@ CHARGE_MAX_CENTS = 1_000_000
 """Payments above this are declined."""
 
 
-class Billing(Service[BillState], kind="billing"):
+class Billing(Service[BillState], kind="billing", effects="none"):
     """Money moves at most once each way, whatever is asked how often and in which order."""
 
     async def bill(self, command: BillOrder) -> OrderBilled | PaymentDeclined:

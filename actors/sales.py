@@ -27,7 +27,7 @@ from runtime import Service
 __all__ = ["Sales"]
 
 
-class Sales(Service[OrderState], kind="sales"):
+class Sales(Service[OrderState], kind="sales", effects="none"):
     """Every handler gives the same answer to the same command, however often it comes."""
 
     async def place(self, command: PlaceOrder) -> OrderPlaced | OrderAlreadyPlaced | OrderConflict:

@@ -30,7 +30,7 @@ def label_id_of(order_id: str) -> str:
     return f"label-{order_id}"
 
 
-class Warehouse(Service[StockState], kind="warehouse"):
+class Warehouse(Service[StockState], kind="warehouse", effects="none"):
     """At all times on_hand = restocked - labelled + voided, and none of them is negative."""
 
     async def restock(self, command: Restock) -> Restocked | RestockRefused:

@@ -100,6 +100,7 @@ class Settings:
     message_bytes_max: int = setting(_MIB, Count(1024, 64 * _MIB, "bytes"))
     mailbox_max: int = setting(1000, Count())
     turn_messages_max: int = setting(64, Count())
+    chain_messages_max: int = setting(256, Count(0))
     turn_bytes_max: int = setting(_MIB, Count(1024, 512 * _MIB, "bytes"))
     state_bytes_max: int = setting(16 * _MIB, Count(1024, 512 * _MIB, "bytes"))  # of one actor; more fails its handler
     activations_max: int = setting(5000, Count())

@@ -81,6 +81,12 @@ class Failpoint(Enum):
     TURN_RELEASED = "all messages of a turn are on their way"
     TURN_REFUSED = "a turn was not committed; the actor is about to be read again"
 
+    # turns that follow from one another before they are committed
+    CHAIN_CALLED = "a handler is about to run over a message that is not committed"
+    CHAIN_RETURNED = "a handler of a chain has decided; its decision is not in the draft yet"
+    CHAIN_CUT = "a handler of a chain has raised; its message is about to become mail"
+    CHAIN_ENDED = "all turns of a chain have run; their group is not queued"
+
     # messages on their way
     DELIVERED_HERE = "a committed message was put into a mailbox of this node"
     PUSH_QUEUED = "a committed message is queued for the node that owns its actor"

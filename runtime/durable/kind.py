@@ -64,6 +64,7 @@ class Limits:
     mailbox_max: int = 1000  # messages of one actor in memory
     turn_messages_max: int = 64  # messages that one turn handles
     turn_bytes_max: int = 1 << 20
+    chain_messages_max: int = 256  # messages that are handled before the turn that has led to them is committed
     turn_s: float = 0.1  # a turn that has lasted so long takes up no more messages; the next turn begins with them
     state_bytes_max: int = 16 << 20  # size of one actor's state; a handler that makes it larger has failed
     activations_max: int = 5000  # actors in memory; idle ones leave first

@@ -11,38 +11,34 @@ can come of it. What handlers need of the world outside are parameters of `__ini
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, ClassVar, Generic, Self, TypeVar, cast
 
 from google.protobuf.message import Message
 
-from runtime.contracts import meets, names_of
 from runtime.durable.behaviour import (
     HANDLER_TIMEOUT,
     CancelTimer,
-    Decision,
-    Delivery,
     RetryPolicy,
     SetTimer,
     check_retries,
 )
 from runtime.durable.declared import Declared, state_type_of, take_options
+from runtime.durable.effects import Effects, check_effects
 from runtime.durable.handlers import HandlerSpec, check_names, handlers_of
-from runtime.durable.look_up import LookUp, absent_or
-from runtime.durable.provided import Need, Provided, has_init, needs_of
-from runtime.durable.reaction import Reaction, command_of
+from runtime.durable.look_up import LookUp
+from runtime.durable.provided import Need, has_init, needs_of
 from runtime.durable.read_look_up import look_ups_of
-from runtime.durable.results import check_delay, command_of_reaction, outgoing_of, take_state
-from runtime.durable.standing_timers import NONE, due_times, message_of, others, standing
+from runtime.durable.results import check_delay
+from runtime.durable.standing_timers import due_times, message_of, standing
 from runtime.durations import Span, check_span, in_seconds
-from runtime.errors import FinalError, InvalidDefinition, InvalidMessage
+from runtime.errors import InvalidDefinition, InvalidMessage
 from runtime.former_names import formerly as formerly_called
 from runtime.kind_names import names_of_kind
 from runtime.protos import durable_pb2
-from runtime.store.records import Outcome
 
-__all__ = ["HandlerSpec", "Service", "ServiceBehaviour"]
+__all__ = ["HandlerSpec", "Service"]
 
 _TIMER_FIRED = durable_pb2.TimerFired()
 
@@ -88,6 +84,7 @@ class Service(Generic[StateT], metaclass=_ServiceType):
     handlers: ClassVar[dict[str, HandlerSpec]] = {}
     look_ups: ClassVar[dict[str, LookUp]] = {}
     needs: ClassVar[tuple[Need, ...]] = ()
+    effects: ClassVar[Effects] = "any"
     _has_init: ClassVar[bool] = False
 
     state: StateT
@@ -106,14 +103,17 @@ class Service(Generic[StateT], metaclass=_ServiceType):
         formerly: tuple[str, ...] = (),
         retries: RetryPolicy | None = None,
         handler_timeout: Span = 0.0,
+        effects: Effects = "any",
         **rest: Any,
     ) -> None:
         """`formerly`: names that the kind had, the first one first; never take one out again.
 
         `handler_timeout`: a handler that waits for longer is cancelled and has failed; 0: the node's setting.
+        `effects`: "none" says that handlers change nothing but `state`. Then they may run before the turn that has led
+        to them is committed, which takes fewer commits; if that is refused they run again.
         """
         where = f"service {cls.__name__}"
-        take_options(super().__init_subclass__, rest, where, "kind, formerly, retries and handler_timeout")
+        take_options(super().__init_subclass__, rest, where, "kind, formerly, retries, handler_timeout and effects")
         cls.kind_names = names_of_kind(where, kind, formerly, "class X(Service[XState], kind='x')")
         state_type = state_type_of(cls, Service, where)
         check_names(cls, Service)
@@ -124,6 +124,7 @@ class Service(Generic[StateT], metaclass=_ServiceType):
         if handler_timeout:
             cls.retries = replace(cls.retries, handler_timeout=handler_timeout)
         cls.needs, cls._has_init = needs, has_init(cls)
+        cls.effects = check_effects(effects, where, needs)
         cls.handlers = handlers_of(cls, Service)
         if not cls.handlers:
             raise InvalidDefinition(f"service {cls.__name__} handles nothing: it has no async method with one message")
@@ -206,94 +207,3 @@ class Service(Generic[StateT], metaclass=_ServiceType):
         if self._timers is None:
             self._timers = []
         self._timers.append(change)
-
-
-class ServiceBehaviour:
-    """A service as the turn sees it, with the reactions that choreographies give its kind."""
-
-    def __init__(
-        self, service: type[Service[Any]], reactions: Sequence[Reaction] = (), provided: Provided | None = None
-    ) -> None:
-        self._service = service
-        self._provided = provided or Provided({})
-        self._given: dict[str, object] | None = None if service.needs else {}
-        self._provided.want(service.needs)
-        self._by_type = {spec.input_type: spec for spec in service.handlers.values()}
-        self.kind = service.kind_names[0]  # as the store knows it
-        self.reactions = tuple(self._own(reaction) for reaction in reactions)
-        self._reactions = {(reaction.event_type, reaction.process): reaction for reaction in self.reactions}
-        self.handlers = service.handlers
-        self.look_ups = service.look_ups
-        self.state_type = service.state_type
-        self.process = ""
-        self.retries = service.retries
-        self.subscriptions = tuple(one for reaction in self.reactions for one in reaction.subscriptions())
-        handled = {name for type_ in self._by_type for name in names_of(type_)}
-        self.accepts = frozenset(handled) | {one.event_type for one in self.subscriptions}
-
-    @property
-    def lets_timers_move(self) -> bool:
-        """See LetsTimersMove."""
-        return True
-
-    def given(self, provided: Provided) -> ServiceBehaviour:
-        """The same for the services of one node, which share what is provided to them."""
-        return ServiceBehaviour(self._service, self.reactions, provided) if self._service.needs else self
-
-    def name_of(self, type_: str, process: str) -> str:
-        """See Named."""
-        for (event, name), reaction in self._reactions.items():
-            if (event.DESCRIPTOR.full_name, name) == (type_, process):
-                type_ = command_of(reaction)
-        spec = self.handlers.get(type_)
-        return self._service.__name__ + ("" if spec is None else f".{spec.name}")
-
-    def _own(self, reaction: Reaction) -> Reaction:
-        if reaction.kind not in self._service.kind_names:
-            raise InvalidDefinition(f"a reaction of {reaction.kind} was given to {self.kind}")
-        return replace(reaction, kind=self.kind)
-
-    async def handle(self, state: Message, delivery: Delivery) -> Decision:
-        message: Message = delivery.message
-        reaction = self._reactions.get((type(message), delivery.envelope.process))
-        if reaction is not None and not delivery.envelope.timer:
-            meets_it = not reaction.only_field or meets(message, reaction.only_field, reaction.only_value)
-            command = reaction.translate(message) if meets_it else None
-            if command is None:
-                return Decision(outcome=Outcome.IGNORED, note=f"{reaction.process}: nothing to do for this event")
-            title = message.DESCRIPTOR.full_name
-            where = f"{reaction.process}: the reaction of {self.kind} to {title}"
-            message = command_of_reaction(command, reaction.command, delivery.envelope.key, where)
-        handler = self._by_type.get(type(message))
-        if handler is None:
-            raise FinalError(f"{self.kind} has no handler for {message.DESCRIPTOR.full_name} outside a choreography")
-        service = self._serving(state, delivery)
-        result = await handler.function(service, message)
-        if service.state is not state:
-            take_state(state, service.state)
-        return Decision(outgoing=outgoing_of(result, handler), timers=service.timer_changes)
-
-    def looks_up(self, command: type[Message]) -> bool:
-        """See LooksUp."""
-        return command.DESCRIPTOR.full_name in self.look_ups
-
-    async def look_up(self, state: Message, delivery: Delivery) -> Decision | None:
-        """See LooksUp."""
-        look_up = self.look_ups[delivery.message.DESCRIPTOR.full_name]
-        service = self._serving(state, delivery)
-        result = await look_up.function(service, delivery.message)
-        if service.state is not state:
-            take_state(state, service.state)
-        said = absent_or(result, look_up)
-        return None if said is None else Decision(outgoing=said, timers=service.timer_changes)
-
-    def _serving(self, state: Message, delivery: Delivery) -> Service[Any]:
-        """The object that serves one message."""
-        envelope = delivery.envelope
-        id = delivery.message_id or envelope.id
-        if self._given is None:
-            self._given = self._provided.given_to(self._service.needs)
-        timers = others(delivery.timers, envelope.timer) if delivery.timers else NONE
-        given, do_failed, now_s = self._given, delivery.do_failed, delivery.now_s
-        trace = delivery.traceparent
-        return self._service._serving(state, envelope.key, now_s, id, do_failed, given, timers, trace)

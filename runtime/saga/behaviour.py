@@ -63,6 +63,11 @@ class SagaBehaviour:
         return self._name
 
     @property
+    def runs_in_chains(self) -> bool:
+        """See RunsInChains: what a saga decides depends on nothing but its record and the message."""
+        return True
+
+    @property
     def carries(self) -> tuple[str, ...]:
         """See Versioned."""
         begun_by = sorted(name for type_ in self._starts for name in names_of(type_))

@@ -19,7 +19,8 @@ from runtime.contracts import Contract, Contracts, contract_of
 from runtime.durable.behaviour import Behaviour
 from runtime.durable.provided import Factories, Provided
 from runtime.durable.reaction import Reaction
-from runtime.durable.service import HandlerSpec, Service, ServiceBehaviour
+from runtime.durable.service import HandlerSpec, Service
+from runtime.durable.service_behaviour import ServiceBehaviour
 from runtime.errors import InvalidDefinition, InvalidSettings
 from runtime.kind_names import KindNames
 from runtime.protos import saga_pb2

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from google.protobuf.message import Message
 
 from runtime.contracts import Contract
-from runtime.durable.service import ServiceBehaviour
+from runtime.durable.service_behaviour import ServiceBehaviour
 from runtime.saga.catalogue import Catalogue
 from runtime.saga.definition import Definition
 from runtime.saga.node import StepDefinition, full_name

@@ -9,7 +9,7 @@ from __future__ import annotations
 from runtime.contracts import contract_of, names_of
 from runtime.durable.joining import Parties
 from runtime.durable.kind import Subscribers
-from runtime.durable.service import ServiceBehaviour
+from runtime.durable.service_behaviour import ServiceBehaviour
 from runtime.saga.catalogue import Catalogue
 from runtime.saga.choreography import Choreography
 from runtime.saga.endings import events_after

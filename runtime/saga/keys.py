@@ -62,6 +62,7 @@ class KeysBehaviour:
     # What it decides is the same each time, so a second try cannot help.
     retries = RetryPolicy(immediate=0, delays=(), timer_pause=_TIMER_PAUSE_S)
     state_type: type[Message] = KeyRecord
+    runs_in_chains = True
     process = ""  # an event belongs to the process of who says it
 
     def __init__(self, saga: Definition) -> None:

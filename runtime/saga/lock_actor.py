@@ -46,6 +46,7 @@ class LockBehaviour:
     # What it decides is the same each time, so a second try cannot help.
     retries = RetryPolicy(immediate=0, delays=(), timer_pause=_TIMER_PAUSE_S)
     state_type: type[Message] = LockRecord
+    runs_in_chains = True
     process = ""
     subscriptions: tuple[Subscription, ...] = ()
     accepts = frozenset(map(full_name, (AcquireLock, ReleaseLock, DeadlockSearch, durable_pb2.TimerFired)))

@@ -58,7 +58,8 @@ class MemoryStore(MemoryOperators):
             if not refused:
                 for transition in members:
                     self._apply(transition)
-            verdicts.append(min(refused, key=_JUDGED.index) if refused else Verdict.COMMITTED)
+            verdict = min(refused, key=_JUDGED.index) if refused else Verdict.COMMITTED
+            verdicts.append(verdict)
         return verdicts
 
     def _verdict(self, transition: Transition) -> Verdict:

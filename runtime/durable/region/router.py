@@ -18,6 +18,7 @@ from google.protobuf.message import DecodeError, Message
 
 from runtime.durable.region.remote_watches import RemoteWatches
 from runtime.durable.region.sweeper import Sweeper
+from runtime.durable.residence.activation import Activation
 from runtime.durable.waiting.calls import PendingCalls
 from runtime.durable.waiting.unsent_answers import UnsentAnswers
 from runtime.durable.waiting.watches import StateWatches
@@ -110,6 +111,14 @@ class Router:
             if sweeper is not None:
                 sweeper.ownership.on_declined_push(shard)
             self._ports.failpoint(Failpoint.PUSH_UNOWNED)
+
+    def borrow(self, envelope: Envelope) -> Activation | None:
+        """See Outlet: an actor of this node, by the same rules by which a push would be delivered."""
+        sweeper = self.sweepers.get(envelope.kind)
+        shard = shard_of(envelope.key, self._shards_per_kind)
+        if sweeper is None or shard not in sweeper.ownership.live:
+            return None
+        return sweeper.residents.chains.borrow(envelope, shard)
 
     def arm_timers(self, row: ActorRow, timers: Iterable[durable_pb2.Timer]) -> None:
         """Have the timers of an actor fire on time, as a commit has left them."""

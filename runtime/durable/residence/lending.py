@@ -130,6 +130,10 @@ class Guests:
     def __contains__(self, address: Address) -> bool:
         return address in self._guests
 
+    @property
+    def is_empty(self) -> bool:
+        return not self._guests
+
     def admit(self, address: Address, shard: int, died: str, tick: int) -> bool:
         """False when there are too many."""
         if address not in self._guests and len(self._guests) >= _GUESTS_MAX:

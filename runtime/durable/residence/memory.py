@@ -14,6 +14,8 @@ from typing import ClassVar
 
 from runtime.actor.context import ActorOptions, Context
 from runtime.durable.residence.activation import Activation
+from runtime.durable.residence.actor_in_memory import ActorInMemory
+from runtime.durable.residence.newcomers import Newcomers
 from runtime.durable.residence.ramp import Ramp
 from runtime.envelope import Address
 from runtime.errors import ActorStopped
@@ -58,6 +60,7 @@ class Memory:
         self._unread: dict[Address, Activation] = {}  # their rows are wanted soon
         self._leaving: list[tuple[frozenset[int], Callable[[], None]]] = []
         self._made = 0
+        self.newcomers = Newcomers()
         self.tick = 0
         self.get = self._table.get
 
@@ -103,22 +106,31 @@ class Memory:
             self._ramp.taken_up(address)
         return activation
 
-    async def read(self, activation: Activation) -> None:
+    async def read(self, activation: ActorInMemory) -> None:
         """Read its row, and those of others that are about to need theirs. Raises StoreError."""
         self._ramp.began(activation.address)
-        together = [activation]
+        together: list[ActorInMemory] = [activation]
         self._unread.pop(activation.address, None)
         while self._unread and len(together) < _TOGETHER_MAX:
             together.append(self._unread.popitem()[1])
         rows = await self._store.load([one.address for one in together])
         for one, row in zip(together, rows, strict=True):
+            self.newcomers.looked(found=row is not None)
             if not one.fetched:
                 one.row = row
                 one.fetched = True
 
+    def take_for_new(self, activation: ActorInMemory) -> bool:
+        """Whether an actor's row need not be read, since it has none in all likelihood."""
+        if not self.newcomers.are_likely:
+            return False
+        self._ramp.began(activation.address)
+        self._unread.pop(activation.address, None)
+        return True
+
     # --- leaving ---
 
-    def remove(self, activation: Activation) -> bool:
+    def remove(self, activation: ActorInMemory) -> bool:
         """False: it had left already."""
         if self._table.get(activation.address) is not activation:
             return False

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from google.protobuf.message import Message
 
@@ -19,6 +19,9 @@ from runtime.envelope import Address, Envelope, address_of
 from runtime.ports import Fact, Ports
 from runtime.protos import durable_pb2
 from runtime.store.records import ActorRow
+
+if TYPE_CHECKING:
+    from runtime.durable.residence.activation import Activation
 
 __all__ = ["ActorNeedsHelp", "Outlet", "Release"]
 
@@ -36,6 +39,9 @@ class ActorNeedsHelp(Fact):
 
 class Outlet(Protocol):
     """The way from a turn to everybody else."""
+
+    def borrow(self, envelope: Envelope) -> Activation | None:
+        """The actor that a message goes to, for a chain alone, if it is idle and may handle what is no mail."""
 
     def route(self, envelope: Envelope) -> None: ...
 

@@ -4,11 +4,10 @@
                                      │
                                      └──what has happened──▶ BacklogReader   an overflow, a retry, a reload
 
-Delivery may always be declined: the message is in the store, and is read from there later. It is declined when the
-actor's mailbox is full, when an earlier message of it waits for a retry (so that order holds), when the kind is
-throttled, paused or draining, when too many actors are in memory, and when its shard is not this node's. What was
-declined is never overtaken: for its actor, or if that is not in memory for the kind, the store is read before it takes
-pushes again.
+Delivery may always be declined: the message is in the store, and is read from there later. It is declined when a
+mailbox is full, when an earlier message waits for a retry (so that order holds), when the kind is throttled, paused or
+draining, when too many actors are in memory, and when the shard is not this node's. What was declined is never
+overtaken: for its actor, or if that is not in memory for the kind, the store is read before it takes pushes again.
 """
 
 from __future__ import annotations
@@ -21,7 +20,9 @@ from google.protobuf.message import Message
 from runtime.actor.context import ActorOptions, Restart
 from runtime.durable.kind import Kind
 from runtime.durable.residence.activation import Activation
+from runtime.durable.residence.actor_in_memory import ActorInMemory
 from runtime.durable.residence.backlog import AGAIN_S, BacklogReader
+from runtime.durable.residence.chains import Chains
 from runtime.durable.residence.lending import Guests, Loans
 from runtime.durable.residence.memory import ActivationReloaded, Memory
 from runtime.durable.residence.overflows import Overflows
@@ -63,11 +64,12 @@ class Residents:
         self._pending_most = limits.mailbox_max + min(limits.turn_messages_max, limits.mailbox_max)  # for one actor
         self.release = Release(kind.name, kind.ports, outlet, partial(self._backlog.put_off, in_turn=True))
         self._handled, self.throttle = self.release.handled, self.release.throttle
-        told = kind.tracing.lost if kind.tracing is not None else None
+        told = None if kind.tracing is None else kind.tracing.lost
         self.losses = LostRuns(limits.turn_messages_max, told)  # those that have left are remembered, too
         self.suspects = Suspects(kind, committer, self.losses.condemn)
         self.undos_only, self.is_blocked = self._backlog.undos_only, self._backlog.is_blocked
         self._committer = committer
+        self.chains = Chains(kind, outlet, self, self._memory, self._backlog.intakes, self._admit)
         self.bind, self.fetch, self.takes_up = self._memory.bind, self._memory.read, self._memory.takes_up
         self.when_idle, self.is_here = self._memory.when_idle, self._memory.__contains__
 
@@ -75,8 +77,7 @@ class Residents:
         return len(self._memory)
 
     @property
-    def pending_max(self) -> int:
-        """Of the actor that has most: its messages in memory, those of the running turn included."""
+    def pending_max(self) -> int:  # those of the running turn included
         return max((len(one.pending) for one in self._memory.all()), default=0)
 
     def may_run(self, address: Address, shard: int) -> bool:
@@ -140,7 +141,7 @@ class Residents:
             activation.attempts[envelope.id] = attempts
         return True
 
-    def _admit(self, address: Address, shard: int, *, swept: bool) -> Activation | None:
+    def _admit(self, address: Address, shard: int, *, swept: bool = False) -> Activation | None:
         if not self.may_run(address, shard):
             return None
         if not self._memory.has_room():
@@ -159,7 +160,7 @@ class Residents:
 
     # --- of another version ---
 
-    def lends(self, activation: Activation, state: Message, first: Envelope) -> bool:
+    def lends(self, activation: ActorInMemory, state: Message, first: Envelope) -> bool:
         """Drop an actor that this build cannot run, if another node does."""
         versioned = self.loans.versioned
         if versioned is None or (lack := versioned.lacks(state, first.key, first.type)) is None:
@@ -233,10 +234,10 @@ class Residents:
 
     # --- called by activations ---
 
-    def left_over(self, activation: Activation) -> None:
+    def left_over(self, activation: ActorInMemory) -> None:
         self._backlog.left_over(activation.address, activation.shard)
 
-    def settled(self, activation: Activation) -> None:
+    def settled(self, activation: ActorInMemory) -> None:
         address, is_read = activation.address, False
         self.ramp.done(address)
         if address in self._backlog.intakes:
@@ -247,7 +248,7 @@ class Residents:
             self._leave(activation)
         self._memory.look_for_idle()
 
-    def reload(self, activation: Activation, reason: str, *, delay_s: float = 0.0, reread_all: bool = False) -> None:
+    def reload(self, activation: ActorInMemory, reason: str, *, delay_s: float = 0.0, reread_all: bool = False) -> None:
         self.kind.ports.report(ActivationReloaded(address_of(*activation.address), reason))
         self._drop(activation)
         if delay_s:
@@ -255,7 +256,7 @@ class Residents:
         else:
             self._backlog.read(activation.address, activation.shard, reread_all=reread_all)
 
-    def gone(self, activation: Activation) -> None:
+    def gone(self, activation: ActorInMemory) -> None:
         self.suspects.done_with(activation)
         if self._memory.remove(activation):  # not dropped, so it has failed
             self._backlog.left_memory(activation.address, activation.shard)
@@ -265,7 +266,7 @@ class Residents:
 
     # --- leaving memory ---
 
-    def _drop(self, activation: Activation) -> bool:
+    def _drop(self, activation: ActorInMemory) -> bool:
         """True: mail of it was left in the store, and nothing remembers that any more."""
         activation.stopping = True
         activation.busy = False
@@ -277,7 +278,7 @@ class Residents:
             activation.ref.stop()
         return is_forgotten
 
-    def _leave(self, activation: Activation) -> None:
+    def _leave(self, activation: ActorInMemory) -> None:
         if self._drop(activation) and self.may_run(activation.address, activation.shard):
             self.overflows.note()
 
@@ -291,10 +292,8 @@ class Residents:
         self.guests.forget_before(self._memory.tick - 1)
 
     def drop_all(self) -> None:
-        """Forget everything at once: this node may no longer be the owner."""
+        """This node may no longer be the owner."""
         for activation in self._memory.all():
             self._drop(activation)
-        self._backlog.clear()
-        self._handled.clear()
-        self.loans.clear()
-        self.guests.clear()
+        for remembered in (self._backlog, self._handled, self.loans, self.guests):
+            remembered.clear()

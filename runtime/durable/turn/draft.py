@@ -10,11 +10,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 
-from google.protobuf.message import DecodeError, Message
+from google.protobuf.message import Message
 
 from runtime.durable.behaviour import StepOutcome
 from runtime.durable.kind import Kind
 from runtime.durable.traces.tracing import BegunSpan
+from runtime.durable.turn.stored_state import encoded_timers
 from runtime.envelope import Address, Envelope, shard_of
 from runtime.ports import Fact
 from runtime.protos import durable_pb2
@@ -22,7 +23,7 @@ from runtime.record import record
 from runtime.store.records import ActorRow, Expected, HistoryRow, MailRow, Outcome, Transition
 from runtime.store.timer_conversations import other_conversations
 
-__all__ = ["SENT_MAX", "ClientAnswer", "Draft", "state_and_timers"]
+__all__ = ["SENT_MAX", "ClientAnswer", "Draft"]
 
 _POSITIONS = 1 << 16  # One transition can number so many messages.
 
@@ -38,25 +39,6 @@ class ClientAnswer:
     message: Message | None
     fault: str
     id: bytes
-
-
-def state_and_timers(row: ActorRow | None, state_type: type[Message]) -> tuple[Message, dict[str, durable_pb2.Timer]]:
-    """What an actor begins a turn with. Raises DecodeError."""
-    state = state_type()
-    if row is None:
-        return state, {}
-    if row.state_type != state_type.DESCRIPTOR.full_name:
-        raise DecodeError(f"it is a {row.state_type}, not a {state_type.DESCRIPTOR.full_name}")
-    state.MergeFromString(row.state)
-    return state, {timer.name: timer for timer in durable_pb2.Timers.FromString(row.timers).timers}
-
-
-def _encoded(timers: Mapping[str, durable_pb2.Timer]) -> bytes:
-    """Timers as a row has them. They are added one by one: the constructor would copy them by way of their bytes."""
-    row = durable_pb2.Timers()
-    for timer in timers.values():
-        row.timers.add().CopyFrom(timer)
-    return row.SerializeToString()
 
 
 class Draft:
@@ -83,6 +65,7 @@ class Draft:
         "now_s",
         "outcomes",
         "outgoing",
+        "passed",
         "rescheduled",
         "revision",
         "row",
@@ -92,6 +75,7 @@ class Draft:
         "summary",
         "timers",
         "traces",
+        "unposted",
     )
 
     def __init__(
@@ -118,6 +102,8 @@ class Draft:
         self.given_up: dict[bytes, None] = {}  # Those of the consumed that never run again. They may be dead letters.
         self.history: list[HistoryRow] = []
         self.outgoing: list[Envelope] = []
+        self.passed: dict[bytes, Envelope] = {}  # By id, of the outgoing, those that its chain has handled.
+        self.unposted: set[bytes] = set()  # Ids of messages that it has handled, and that never were mail.
         self.rescheduled: list[MailRow] = []
         self.facts: list[Fact] = []  # They become true, and are told, when this has committed.
         self.answers: list[ClientAnswer] = []
@@ -247,6 +233,8 @@ class Draft:
 
     def finish(self) -> Transition:
         """The transition, to be handed to the committer."""
+        if self.passed:
+            self.outgoing = [one for one in self.outgoing if one.id not in self.passed]
         mail = tuple([MailRow.of(one, shard_of(one.key, self.kind.limits.shards_per_kind)) for one in self.outgoing])
         before = self.row
         self.row_after = self._row_after()
@@ -260,6 +248,7 @@ class Draft:
             history=tuple(self.history),
             mail=mail,
             rescheduled=tuple(self.rescheduled),
+            passed=tuple(self.passed.values()),
         )
 
     def _row_after(self) -> ActorRow:
@@ -268,7 +257,7 @@ class Draft:
         if before is not None and not self._timers_changed:
             timers, due_at_s = before.timers, before.due_at_s
         elif self.timers:
-            timers = _encoded(self.timers)
+            timers = encoded_timers(self.timers)
             due_at_s = min([timer.due_at_s for timer in self.timers.values()])
         made_of = b"%b|%b|%b" % (self.last_message_id, timers, self.state_bytes)
         conversation = self._conversation or self._first_conversation()

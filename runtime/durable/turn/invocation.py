@@ -24,7 +24,7 @@ from runtime.errors import HandlerQuit, HandlerTimedOut
 from runtime.failures import text_of, was_ordered
 from runtime.ports import Cancellable, Clock, Handling, Ports
 
-__all__ = ["invoke"]
+__all__ = ["HandlerWaits", "invoke"]
 
 T = TypeVar("T")
 
@@ -32,10 +32,17 @@ _OWN = "it has cancelled its own task"
 _GRACE_MAX_S = 5.0  # A cancelled handler has so long for its `finally`.
 
 
-async def invoke(steps: Coroutine[Any, Any, T], envelope: Envelope, ports: Ports, timeout_s: float) -> T:
+class HandlerWaits(Exception):
+    """A handler was to end at once, and waits. Nobody but a chain hears of it."""
+
+
+async def invoke(
+    steps: Coroutine[Any, Any, T], envelope: Envelope, ports: Ports, timeout_s: float, *, may_wait: bool = True
+) -> T:
     """What the handler decides over a message. `steps` is its coroutine, which has not begun.
 
-    Raises what the handler raises, HandlerQuit, HandlerTimedOut, or an order to end.
+    Raises what the handler raises, HandlerQuit, HandlerTimedOut, or an order to end. One that waits and may not is
+    closed, and HandlerWaits is raised.
     """
     context, handling = copy_context(), ports.handling
     handling.steps += 1
@@ -59,6 +66,9 @@ async def invoke(steps: Coroutine[Any, Any, T], envelope: Envelope, ports: Ports
         raise
     finally:
         handling.message = None
+    if not may_wait:
+        context.run(steps.close)
+        raise HandlerWaits(f"the handler of {envelope.type} waits for something")
     run = _HandlerTime(ports.clock, timeout_s, handling, envelope)
     return await _wait_for(run, context, steps, awaited, task.cancelling() - orders)
 

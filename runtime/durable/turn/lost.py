@@ -106,6 +106,10 @@ class LostRuns:
         """How many messages the next turn of this actor may take."""
         return self._sizes.get(address, self._turn_messages_max)
 
+    def has_lost(self, address: Address) -> bool:
+        """Whether this actor has lost a turn, and has not yet gone on as before."""
+        return address in self._sizes
+
     def unwritten(self, id: bytes) -> int:
         """Lost runs of a message that its row of mail does not count yet."""
         loss = self._find(id)

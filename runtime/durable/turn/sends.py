@@ -151,7 +151,8 @@ class Sends:
         for name in self._unheard:
             draft.facts.append(self._kind.unheard(self._sender, name, self._process))
         caused = self._caused(keeps_input)
-        draft.note(cause, outcome, attempts=attempts, error=error, caused=caused, consume=not cause.timer)
+        is_mail = not cause.timer and cause.id not in draft.unposted
+        draft.note(cause, outcome, attempts=attempts, error=error, caused=caused, consume=is_mail)
         self.tell_client()
 
     def tell_client(self, fault: str = "") -> None:

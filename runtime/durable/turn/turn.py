@@ -32,6 +32,7 @@ from runtime.durable.turn.lost import LostRuns, TurnLost
 from runtime.durable.turn.probe import PROBE, answer_probe
 from runtime.durable.turn.sends import Sends
 from runtime.durable.turn.timer_act import act_on_timer
+from runtime.durable.turn.timer_order import mail_comes_first, timer_stands
 from runtime.durable.turn.turn_time import TurnTime
 from runtime.envelope import Envelope, timer_id
 from runtime.errors import FinalError, HandlerTimedOut, InvalidMessage, NotCarried
@@ -44,8 +45,6 @@ __all__ = ["Turn"]
 
 # Looked up once, since each message reaches them.
 _CALLED, _RETURNED = Failpoint.HANDLER_CALLED, Failpoint.HANDLER_RETURNED
-
-_MAIL_MAX = 1000  # Messages of one actor that a timer looks for before it fires.
 
 _OWN_FILES = (__file__, invocation.__file__)  # Left out of the stack that an operator reads.
 
@@ -88,9 +87,14 @@ class Turn:
                 self._keeper.keep_all()
             except Exception as error:  # It is too late to know whose handler made it so.
                 raise TurnLost(f"{type(error).__name__}: {error}") from error
-        if self._summary_of is not None:
-            self.draft.summary = self._summary_of(self.state, self.draft.summary) or self.draft.summary
+        self.close()
         return self.draft
+
+    def close(self) -> None:
+        """Write down what the actor tells beside its state. A chain that goes on from here closes it once more."""
+        if self._summary_of is not None:
+            before = None if self.draft.row is None else self.draft.row.summary
+            self.draft.summary = self._summary_of(self.state, before) or before
 
     async def _take_some(self, envelopes: Sequence[Envelope]) -> None:
         draft, keeper = self.draft, self._keeper
@@ -115,7 +119,7 @@ class Turn:
             attempts, reason = self._failed_before(envelope), losses.reason(envelope.id)
             if not envelope.timer:
                 draft.reschedule(MailRow.of(envelope, draft.shard, attempts=attempts))
-            elif self._timer_stands(envelope):
+            elif timer_stands(draft, envelope):
                 unhandled.retry_timer(draft, envelope, f"its run was lost: {reason}", attempts, draft.now_s)
                 losses.name_anew(envelope.id, timer_id(draft.address, draft.timers[envelope.timer]))
             else:
@@ -123,7 +127,7 @@ class Turn:
         return draft
 
     async def _take(self, envelope: Envelope) -> None:
-        if envelope.timer and (not self._timer_stands(envelope) or await self._mail_comes_first(envelope)):
+        if envelope.timer and (not timer_stands(self.draft, envelope) or await mail_comes_first(self.draft, envelope)):
             return
         failed_before = self._failed_before(envelope)
         if self._losses is not None:
@@ -276,24 +280,6 @@ class Turn:
         timer = self.draft.timers.get(envelope.timer) if envelope.timer else None
         failed = self._attempts.get(envelope.id, 0) if timer is None else timer.attempts
         return failed if self._losses is None else failed + self._losses.unwritten(envelope.id)
-
-    # --- timers ---
-
-    def _timer_stands(self, envelope: Envelope) -> bool:
-        """Whether a timer is still set. One that was cancelled, moved, or has fired is no longer in the row."""
-        timer = self.draft.timers.get(envelope.timer)
-        return timer is not None and timer_id(self.draft.address, timer) == envelope.id
-
-    async def _mail_comes_first(self, envelope: Envelope) -> bool:
-        """Whether a timer has to wait for mail that is already there. It stays in the row, and a sweep fires it again.
-
-        Raises StoreError.
-        """
-        draft = self.draft
-        if not draft.timers[envelope.timer].after_mail:
-            return False
-        mail = await self._kind.store.waiting_for(draft.address, draft.shard, limit=_MAIL_MAX)
-        return any(not row.parked and row.id not in draft.consumed for row in mail)
 
 
 def _lost(envelope: Envelope, error: Exception) -> TurnLost:

@@ -12,6 +12,7 @@ import ast
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from runtime.testing.determinism.effects import EFFECT, is_outside, says_none, waits_for_own
 from runtime.testing.determinism.facts import SourceFacts
 from runtime.testing.determinism.findings import ReplayFinding, Span
 from runtime.testing.determinism.inference import Scope
@@ -46,6 +47,7 @@ class Reading(ast.NodeVisitor):
         self._depth = 0  # So many functions are around this place.
         self._in_class = False  # The place lies directly in the body of a class.
         self._hashing = False  # The place lies within __hash__, where hash() belongs.
+        self._pure = False  # The place lies in a class that says that it has no effects.
         self.visit(source.tree)
 
     # --- functions and classes ---
@@ -63,11 +65,12 @@ class Reading(ast.NodeVisitor):
 
     def visit_ClassDef(self, node: ast.ClassDef) -> None:
         self._all([*node.decorator_list, *node.bases, *node.keywords])
-        outer, was_in_class = self._scope, self._in_class
+        outer, was_in_class, was_pure = self._scope, self._in_class, self._pure
+        self._pure = says_none(node)
         self._scope = Scope(outer.facts, outer.names, owner=f"{outer.names.module}.{node.name}", around=outer)
         self._in_class = True
         self._all(node.body)
-        self._scope, self._in_class = outer, was_in_class
+        self._scope, self._in_class, self._pure = outer, was_in_class, was_pure
 
     def _function(self, node: Function, body: Sequence[ast.AST], *, hashing: bool = False) -> None:
         outer = (self._scope, self._hashing, self._in_class)
@@ -132,6 +135,11 @@ class Reading(ast.NodeVisitor):
         self._scope.shapes = {**before, **ended, **dict.fromkeys(after, SET)}
 
     # --- expressions ---
+
+    def visit_Await(self, node: ast.Await) -> None:
+        self.visit(node.value)
+        if self._pure and not waits_for_own(node):
+            self._note(node, EFFECT, f"{ast.unparse(node)} waits {EFFECT.what}")
 
     def visit_Call(self, node: ast.Call) -> None:
         self.visit(node.func)
@@ -257,6 +265,9 @@ class Reading(ast.NodeVisitor):
         """Reports a name that must not be used. Gives True if it is one."""
         name = self._scope.in_full(node)
         rule = rule_of(name) if name else None
+        if rule is None and self._pure and self._depth and is_outside(name):
+            self._note(node, EFFECT, f"{name.removeprefix('builtins.')} reaches outside {EFFECT.what}")
+            return True
         if rule is None or (rule in IN_FUNCTIONS_ONLY and not self._depth):
             return False
         if not (name == "builtins.hash" and self._hashing):

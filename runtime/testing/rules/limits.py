@@ -33,6 +33,8 @@ def draw_limits(dice: Dice) -> dict[str, Any]:
         limits["idle_s"] = 0.5
     if limits.get("mailbox_max") == 1:
         limits["backlog_max"] = 4  # Not drawn: a seed draws what it drew before there was this limit.
+    if (chains := dice.named("chains")).chance(0.3):  # Dice of their own change no draw of older seeds.
+        limits["chain_messages_max"] = chains.choose((3, 1, 0))
     return limits
 
 
@@ -42,12 +44,15 @@ class SmallLimits:
 
     links: MeshSettings = field(default_factory=MeshSettings)
     sweep_rows_max: int | None = None  # None keeps the limit of production.
+    sure_after: int | None = None  # As in Newcomers; None keeps that of production.
 
     def set(self, sweeper: Sweeper) -> None:
         """Sets the sweeper's limits, before its first pass."""
         if self.sweep_rows_max is not None:
             sweeper.rows_max = sweeper.reach_max = self.sweep_rows_max
             sweeper.residents.ramp.first = self.sweep_rows_max
+        if self.sure_after is not None:
+            sweeper.residents.chains.newcomers.sure_after = self.sure_after
 
 
 def draw_small(dice: Dice) -> SmallLimits:
@@ -60,7 +65,8 @@ def draw_small(dice: Dice) -> SmallLimits:
     if dice.chance(0.15):
         links = replace(links, queue_max=dice.choose((16, 8, 4)))
     rows_max = dice.choose((8, 4, 3)) if dice.chance(0.25) else None
-    return SmallLimits(links, rows_max)
+    guesses = dice.named("newcomers")
+    return SmallLimits(links, rows_max, guesses.choose((2, 1, 0)) if guesses.chance(0.6) else None)
 
 
 def over_limits(node: Node) -> Iterator[Violation]:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from google.protobuf.message import Message
 
 from runtime.durable.behaviour import Behaviour, Decision, Delivery, LooksUp, RetryPolicy, Versioned
+from runtime.durable.effects import RunsInChains
 from runtime.durable.provided import Provided
 from runtime.saga.catalogue import Catalogue
 from runtime.saga.pauses import Pauses
@@ -81,6 +82,7 @@ class _FaultyBehaviour:
         self.retries: RetryPolicy = inner.retries
         self.subscriptions = inner.subscriptions
         self.accepts = inner.accepts
+        self.runs_in_chains = isinstance(inner, RunsInChains) and inner.runs_in_chains
         self._inner = inner
         self._plan = plan
 

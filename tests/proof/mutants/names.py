@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from runtime.durable.enrolment import claim_names
 from runtime.durable.node_client import NodeClient
-from runtime.durable.service import ServiceBehaviour
+from runtime.durable.service_behaviour import ServiceBehaviour
 from runtime.saga.addressed import addressed
 from runtime.store.memory_members import MemoryMembers
 from tests.proof.mutants.mutant import Edit, Mutant

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from tests.proof.mutants.awaits import AWAITS
 from tests.proof.mutants.backlogs import BACKLOGS
 from tests.proof.mutants.batches import BATCHED
+from tests.proof.mutants.chains import CHAINS, UNIT_CHAINS
 from tests.proof.mutants.children import CHILDREN
 from tests.proof.mutants.delivery import DELIVERY
 from tests.proof.mutants.desk import DESK
@@ -44,6 +45,7 @@ __all__ = ["MUTANTS", "ROOMS", "UNHUNTED"]
 ROOMS: Mapping[str, tuple[Mutant, ...]] = {
     "commits": STORE,
     "turns": (*TURNS, *RETRIES),
+    "chains of turns": CHAINS,
     "timers": TIMERS,
     "delivery": DELIVERY,
     "ownership": OWNERSHIP,
@@ -85,6 +87,7 @@ UNHUNTED: Mapping[str, Mutant] = {
         *TOLD_NAMES,
         *PLACEMENTS,
         *WATCHES,
+        *UNIT_CHAINS,
     )
 }
 """Bugs in what no workload has. Nobody hunts them; each is planted for the tests that it names."""

@@ -31,14 +31,14 @@ STORE = (
         "A turn commits its effects first, and in a second commit that it has handled its messages.",
         (
             Edit(
-                Activation._run,
+                Activation._submit,
                 "self._committer.submit(draft.finish(), ",
                 """whole = draft.finish()
-    from dataclasses import replace
-    self._committer.submit(replace(whole, history=(), consumed=()), """,
+        from dataclasses import replace
+        self._committer.submit(replace(whole, history=(), consumed=()), """,
             ),
             Edit(
-                Activation._decided,
+                Activation.decided,
                 "self._advance(draft)",
                 """after = Transition(
             address=self.address, shard=self.shard, consumed=tuple(draft.consumed), history=tuple(draft.history)
@@ -65,13 +65,13 @@ STORE = (
         "The messages and answers of a turn leave before its commit.",
         (
             Edit(
-                Activation._run,
+                Activation._submit,
                 "    self._committer.submit(draft.finish(), ",
                 "    transition = draft.finish()\n"
-                "    self._host.release(draft)\n"
-                "    self._committer.submit(transition, ",
+                "        self._host.release(draft)\n"
+                "        self._committer.submit(transition, ",
             ),
-            Edit(Activation._decided, "self._host.release(draft)", "pass"),
+            Edit(Activation.decided, "self._host.release(draft)", "pass"),
         ),
     ),
     Mutant(

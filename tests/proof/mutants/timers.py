@@ -8,6 +8,7 @@ from runtime.durable.region.timers import DueTimers
 from runtime.durable.turn import unhandled
 from runtime.durable.turn.draft import Draft
 from runtime.durable.turn.sends import Sends
+from runtime.durable.turn.timer_order import mail_comes_first, timer_stands
 from runtime.durable.turn.turn import Turn
 from runtime.saga.overdue import DeadlineBehaviour
 from tests.proof.mutants.mutant import Edit, Mutant
@@ -26,8 +27,8 @@ TIMERS = (
         "A timer that was moved also fires at its former time, since only its name is compared.",
         (
             Edit(
-                Turn._timer_stands,
-                "timer is not None and timer_id(self.draft.address, timer) == envelope.id",
+                timer_stands,
+                "timer is not None and timer_id(draft.address, timer) == envelope.id",
                 "timer is not None",
             ),
         ),
@@ -38,9 +39,9 @@ TIMERS = (
         "A timer that was cancelled after it was armed still fires.",
         (
             Edit(
-                Turn._timer_stands,
-                "return timer is not None and timer_id(self.draft.address, timer) == envelope.id",
-                "return timer is None or timer_id(self.draft.address, timer) == envelope.id",
+                timer_stands,
+                "return timer is not None and timer_id(draft.address, timer) == envelope.id",
+                "return timer is None or timer_id(draft.address, timer) == envelope.id",
             ),
         ),
         workload="random",
@@ -151,7 +152,7 @@ TIMERS = (
     Mutant(
         "mail-does-not-come-first",
         "The deadline of a conversation fires while the event that settles it waits in the mail.",
-        (Edit(Turn._mail_comes_first, "not row.parked and row.id not in draft.consumed", "False"),),
+        (Edit(mail_comes_first, "not row.parked and row.id not in draft.consumed", "False"),),
         workload="deadlines",
     ),
     Mutant(

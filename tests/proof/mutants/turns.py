@@ -19,7 +19,7 @@ TURNS = (
     Mutant(
         "columns-of-the-start",
         "The columns of a saga's row stay as its first turn has made them.",
-        (Edit(Turn.run, "if self._summary_of is not None:", "if self._summary_of and not self.draft.summary:"),),
+        (Edit(Turn.close, "if self._summary_of is not None:", "if self._summary_of and not self.draft.summary:"),),
     ),
     Mutant(
         "columns-lost-when-nothing-runs",
@@ -32,7 +32,7 @@ TURNS = (
         "After a lost commit an actor goes on from its own state, on top of the other owner's row.",
         (
             Edit(
-                Activation._decided,
+                Activation.decided,
                 'self._host.reload(self, f"commit of revision {draft.revision}: {verdict}", reread_all=True)',
                 """self.fetched = False
         self._end_turn(batch)""",
@@ -51,7 +51,7 @@ TURNS = (
         "After a failed commit an actor goes on with the state that its lost turn has made.",
         (
             Edit(
-                Activation._decided,
+                Activation.decided,
                 "self._host.reload(self, str(verdict), delay_s=1.0)",
                 "self._end_turn(batch)",
             ),

@@ -194,7 +194,7 @@ def _class_of(
         namespace.update(words=words, program=program, outside=outside, deeds=deeds)
         namespace.update(change=change, restore=restore, ring=ring)
 
-    keywords = {"kind": words.kind, "retries": program.retries}
+    keywords = {"kind": words.kind, "retries": program.retries, "effects": "none"}
     made: type[Service[Any]] = types.new_class(
         words.kind.title(), (_Participant, Service[pb.ParticipantState]), keywords, body
     )

@@ -26,7 +26,7 @@ def counted(state: pb.ParticipantState, other: str) -> pb.Entry:
     return state.entries.add(deed=other)
 
 
-class NumberSource(Service[pb.ParticipantState], kind="alpha"):
+class NumberSource(Service[pb.ParticipantState], kind="alpha", effects="none"):
     """Sends as many messages as a command asks for, each with the next number of its stream."""
 
     state: pb.ParticipantState
@@ -43,7 +43,7 @@ class NumberSource(Service[pb.ParticipantState], kind="alpha"):
         return Answer(None, events=made)
 
 
-class NumberSink(Service[pb.ParticipantState], kind="beta"):
+class NumberSink(Service[pb.ParticipantState], kind="beta", effects="none"):
     """Expects the numbers of each stream one after another."""
 
     state: pb.ParticipantState

@@ -12,7 +12,8 @@ from runtime.contracts import Contracts
 from runtime.durable.behaviour import RetryPolicy
 from runtime.durable.carriers import Carriers
 from runtime.durable.kind import Kind, Limits, Subscribers
-from runtime.durable.service import Service, ServiceBehaviour
+from runtime.durable.service import Service
+from runtime.durable.service_behaviour import ServiceBehaviour
 from runtime.durable.turn.draft import Draft
 from runtime.durable.turn.turn import Turn
 from runtime.envelope import Envelope, message_id

@@ -15,7 +15,8 @@ from protos.sales_pb2 import OrderLine, OrderPlaced, PlaceOrder
 from runtime.adapters import system_ports
 from runtime.durable.behaviour import Behaviour, RetryPolicy
 from runtime.durable.caused import came_of
-from runtime.durable.service import Service, ServiceBehaviour
+from runtime.durable.service import Service
+from runtime.durable.service_behaviour import ServiceBehaviour
 from runtime.durations import seconds
 from runtime.saga.behaviour import SagaBehaviour
 from runtime.saga.on import on

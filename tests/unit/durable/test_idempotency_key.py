@@ -6,7 +6,8 @@ import pytest
 
 from protos.billing_pb2 import BillOrder, BillState, OrderBilled, RefundOrder
 from runtime.durable.behaviour import RetryPolicy
-from runtime.durable.service import Service, ServiceBehaviour
+from runtime.durable.service import Service
+from runtime.durable.service_behaviour import ServiceBehaviour
 from tests.unit.durable.local import LocalNode, in_virtual_time
 
 RETRIES = RetryPolicy(immediate=1, delays=(1.0, 5.0), jitter=0.0)

@@ -6,7 +6,8 @@ import pytest
 
 from protos.billing_pb2 import BillOrder, BillState, OrderBilled
 from runtime.durable.behaviour import CancelTimer, SetTimer
-from runtime.durable.service import Service, ServiceBehaviour
+from runtime.durable.service import Service
+from runtime.durable.service_behaviour import ServiceBehaviour
 from runtime.durable.standing_timers import message_of
 from runtime.errors import InvalidMessage
 from runtime.protos import durable_pb2

@@ -7,7 +7,7 @@ import pytest
 from actors.billing import Billing
 from protos.billing_pb2 import BillOrder, BillState
 from runtime.durable.kind import Limits
-from runtime.durable.service import ServiceBehaviour
+from runtime.durable.service_behaviour import ServiceBehaviour
 from runtime.errors import MessageTooOld
 from tests.unit.durable.local import LocalNode, in_virtual_time
 

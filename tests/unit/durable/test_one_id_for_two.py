@@ -12,7 +12,7 @@ from actors.sales import Sales
 from protos.billing_pb2 import BillOrder, BillState, RefundOrder
 from protos.sales_pb2 import CancelOrder
 from runtime.durable.client import CommandOutcome
-from runtime.durable.service import ServiceBehaviour
+from runtime.durable.service_behaviour import ServiceBehaviour
 from runtime.errors import InvalidMessage
 from tests.unit.durable.local import LocalNode, in_virtual_time
 

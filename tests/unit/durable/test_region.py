@@ -16,7 +16,8 @@ from runtime.durable.kind import Limits, MessageParked
 from runtime.durable.region.kind_actor import AskKindStatus, KindStatus, PauseKind, ResumeKind
 from runtime.durable.residence.admission import KindRecovered, KindThrottled
 from runtime.durable.residence.memory import ActivationReloaded
-from runtime.durable.service import Service, ServiceBehaviour
+from runtime.durable.service import Service
+from runtime.durable.service_behaviour import ServiceBehaviour
 from runtime.durable.turn.unhandled import HandlerFailed
 from runtime.envelope import Envelope, message_id, shard_of
 from runtime.errors import DeadlineExceeded, InvalidMessage, MessageTooLarge

@@ -15,7 +15,8 @@ from protos.sales_pb2 import OrderPlaced, OrderState, PlaceOrder
 from runtime.durable.behaviour import RetryPolicy
 from runtime.durable.reaction import Reaction
 from runtime.durable.results import Answer
-from runtime.durable.service import Service, ServiceBehaviour
+from runtime.durable.service import Service
+from runtime.durable.service_behaviour import ServiceBehaviour
 from runtime.durable.turn.draft import SENT_MAX
 from runtime.errors import InvalidDefinition, InvalidMessage
 from runtime.protos import durable_pb2, mesh_pb2, saga_pb2

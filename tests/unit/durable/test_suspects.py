@@ -11,7 +11,8 @@ import pytest
 from protos.billing_pb2 import BillOrder, BillState, OrderBilled
 from runtime.durable.behaviour import RetryPolicy
 from runtime.durable.kind import Limits
-from runtime.durable.service import Service, ServiceBehaviour
+from runtime.durable.service import Service
+from runtime.durable.service_behaviour import ServiceBehaviour
 from runtime.envelope import Envelope, message_id, shard_of
 from runtime.operate.dead_letters import Act, carry_out, dead_letters, replay
 from runtime.store.memory import MemoryStore

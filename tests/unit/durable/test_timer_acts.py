@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from protos.billing_pb2 import BillOrder, BillState, OrderBilled
-from runtime.durable.service import Service, ServiceBehaviour
+from runtime.durable.service import Service
+from runtime.durable.service_behaviour import ServiceBehaviour
 from runtime.operate.repairs import Posted, Result, look_ahead, post, result_of
 from runtime.operate.timers import TimersWanted, timers
 from runtime.protos import durable_pb2

@@ -11,7 +11,8 @@ import pytest
 
 from protos.billing_pb2 import BillOrder, BillState
 from runtime.durable.behaviour import Outgoing, SetTimer
-from runtime.durable.service import Service, ServiceBehaviour
+from runtime.durable.service import Service
+from runtime.durable.service_behaviour import ServiceBehaviour
 from runtime.durable.traces.place import SpanPlace, apart_of, kept_traceparent, read_place, span_of, trace_of
 from runtime.durable.traces.tracing import Hop, Tracing, TurnSpan
 from runtime.durable.turn.unhandled import HandlerFailed

@@ -4,7 +4,7 @@ import pytest
 
 from protos.billing_pb2 import BillState, OrderBilled
 from runtime.durable.behaviour import RetryPolicy
-from runtime.durable.service import ServiceBehaviour
+from runtime.durable.service_behaviour import ServiceBehaviour
 from runtime.durable.turn.draft import Draft
 from runtime.durable.turn.lost import LostRuns, lost_runs_max
 from runtime.durable.turn.turn import Turn

@@ -14,7 +14,8 @@ from protos.billing_pb2 import BillOrder, BillState, OrderBilled
 from protos.sales_pb2 import OrderLine
 from runtime.durable.behaviour import RetryPolicy
 from runtime.durable.kind import Limits, MessageParked
-from runtime.durable.service import Service, ServiceBehaviour
+from runtime.durable.service import Service
+from runtime.durable.service_behaviour import ServiceBehaviour
 from runtime.durable.turn.unhandled import HandlerFailed
 from runtime.errors import InvalidDefinition
 from runtime.store.records import MailRow

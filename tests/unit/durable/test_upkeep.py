@@ -14,7 +14,7 @@ from actors.catalogue import catalogue
 from protos.billing_pb2 import BillOrder
 from runtime.durable.kind import Limits
 from runtime.durable.region.upkeep import ClockOffPace
-from runtime.durable.service import ServiceBehaviour
+from runtime.durable.service_behaviour import ServiceBehaviour
 from runtime.store.memory import MemoryStore
 from runtime.testing.cluster.cluster import Cluster
 from runtime.testing.cluster.loop import ClusterLoop

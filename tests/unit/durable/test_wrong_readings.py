@@ -9,7 +9,8 @@ from google.protobuf.message import Message
 
 from protos.billing_pb2 import BillOrder, BillState, OrderBilled
 from runtime.durable.behaviour import Decision, Delivery
-from runtime.durable.service import Service, ServiceBehaviour
+from runtime.durable.service import Service
+from runtime.durable.service_behaviour import ServiceBehaviour
 from runtime.protos import durable_pb2
 from runtime.testing.virtual.clock import VirtualClock
 from tests.unit.durable.local import LocalNode, in_virtual_time

@@ -11,7 +11,8 @@ from protos.billing_pb2 import BillOrder, BillState, OrderBilled
 from protos.sales_pb2 import OrderLine
 from runtime.adapters import Watchdog, ignore, system_ports
 from runtime.durable.behaviour import RetryPolicy
-from runtime.durable.service import Service, ServiceBehaviour
+from runtime.durable.service import Service
+from runtime.durable.service_behaviour import ServiceBehaviour
 from runtime.observe.busy import BusyTeller
 from runtime.ports import Running
 from runtime.saga.pauses import Pauses

@@ -8,7 +8,8 @@ from protos.billing_pb2 import BillOrder, BillState, OrderBilled, OrderRefunded,
 from protos.sales_pb2 import OrderLine, OrderPlaced
 from protos.warehouse_pb2 import BackOrdered, CreateShippingLabel, ShippingLabelCreated, StockState
 from runtime.durable.behaviour import Behaviour, RetryPolicy
-from runtime.durable.service import Service, ServiceBehaviour
+from runtime.durable.service import Service
+from runtime.durable.service_behaviour import ServiceBehaviour
 from runtime.envelope import decode
 from runtime.errors import FinalError
 from runtime.operate.dead_letters import Act, NotAwaited, carry_out, check_awaited, dead_letters, replay

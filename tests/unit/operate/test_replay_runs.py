@@ -6,7 +6,8 @@ import pytest
 
 from protos.billing_pb2 import BillOrder, BillState, OrderBilled
 from runtime.durable.behaviour import RetryPolicy
-from runtime.durable.service import Service, ServiceBehaviour
+from runtime.durable.service import Service
+from runtime.durable.service_behaviour import ServiceBehaviour
 from runtime.observe.conversation import MessageStatus, read_conversation
 from runtime.operate.dead_letters import Act, carry_out, dead_letters, discard, replay
 from tests.unit.durable.local import LocalNode, in_virtual_time

@@ -30,7 +30,8 @@ from protos.warehouse_pb2 import (
     VoidShippingLabel,
 )
 from runtime.durable.kind import Subscribers
-from runtime.durable.service import Service, ServiceBehaviour
+from runtime.durable.service import Service
+from runtime.durable.service_behaviour import ServiceBehaviour
 from runtime.durations import seconds
 from runtime.errors import InvalidDefinition, InvalidSettings
 from runtime.saga.behaviour import SagaBehaviour

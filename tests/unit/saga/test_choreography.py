@@ -11,7 +11,8 @@ from protos.billing_pb2 import BillOrder, BillState, OrderBilled, OrderRefunded,
 from protos.sales_pb2 import CHOREOGRAPHY, OrderPlaced
 from protos.warehouse_pb2 import BackOrdered, CreateShippingLabel, ShippingLabelCreated
 from runtime.durable.behaviour import Delivery
-from runtime.durable.service import Service, ServiceBehaviour
+from runtime.durable.service import Service
+from runtime.durable.service_behaviour import ServiceBehaviour
 from runtime.envelope import Envelope
 from runtime.errors import InvalidDefinition
 from runtime.saga.choreography import Choreography

@@ -179,7 +179,7 @@ def test_a_step_may_not_take_the_name_of_what_every_saga_has(name: str) -> None:
     ("base", "options", "known"),
     [
         (Saga[OrderProcessState], {"kind": "x"}, "kind, formerly, deadline, undo and history"),
-        (Service[BillState], {"kind": "billing"}, "kind, formerly, retries and handler_timeout"),
+        (Service[BillState], {"kind": "billing"}, "kind, formerly, retries, handler_timeout and effects"),
         (Choreography, {"name": "x"}, "name and deadline"),
     ],
 )

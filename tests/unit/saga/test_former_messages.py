@@ -12,7 +12,8 @@ from google.protobuf.message_factory import GetMessageClass
 
 from protos.orders_pb2 import OrderProcessState
 from runtime.contracts import Contracts, names_of
-from runtime.durable.service import Service, ServiceBehaviour
+from runtime.durable.service import Service
+from runtime.durable.service_behaviour import ServiceBehaviour
 from runtime.errors import InvalidDefinition, UnknownMessageType
 from runtime.protos import contract_pb2
 from runtime.saga.behaviour import SagaBehaviour
