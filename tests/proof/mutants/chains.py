@@ -37,7 +37,10 @@ CHAINS = (
     Mutant(
         "borrows-who-has-mail",
         "An actor with mail in its mailbox takes part in a chain before that.",
-        (Edit(Chains.borrow, "or not activation.is_idle", "or activation.busy"),),
+        (
+            Edit(Chains.borrow, "or not activation.is_idle", "or activation.busy"),
+            Edit(ActorInMemory.open_for, "self.pending or not self.may_chain", "not self.may_chain"),
+        ),
         workload="streams",
         unseen="the mailbox of an actor that does not work is emptied within the same round",
         held_by=_TESTS,
