@@ -197,7 +197,8 @@ class Node:
         upkeep = Upkeep(store, self._ports, shards.purges, retention_s=limits.retention_s, sweep_s=limits.sweep_s)
         for behaviour in self._behaviours:
             tracing = self._tracing.of(behaviour)
-            kind = Kind(behaviour, contracts, subscribers, store, self._ports, limits, node, carriers, tracing)
+            about = contracts, subscribers, store, self._ports, limits, node, carriers, tracing
+            kind = Kind(behaviour, *about, is_watched=bool(self.settings.monitor_listen))
             residents = Residents(kind, self.committer, self.router, shards.read_again, shards.may_commit)
             shards.sweepers[kind.name] = Sweeper(residents, upkeep.purge, self.headroom.found)
 

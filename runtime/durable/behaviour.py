@@ -126,6 +126,7 @@ class Delivery:
     )
     timers: Mapping[str, durable_pb2.Timer] | None = None  # that the actor has, by name
     traceparent: str = ""  # of the span that this handling is; of an untraced one, what its client has said
+    counts_outcomes: bool = True  # whether anybody reads Decision.outcomes
 
 
 @record(frozen=True, slots=True)

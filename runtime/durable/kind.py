@@ -211,6 +211,7 @@ class Kind:
     node: str  # name@incarnation, as written into history
     carriers: Carriers
     tracing: KindTracing | None = None  # None: nothing is traced
+    is_watched: bool = True  # whether anybody can read what its turns have come to
 
     @property
     def name(self) -> str:

@@ -112,8 +112,11 @@ class SagaBehaviour:
     def _advance(
         self, state: saga_pb2.SagaRecord, given: inputs.Input, delivery: Delivery
     ) -> tuple[inputs.Advance, tuple[StepOutcome, ...]]:
-        definition, before = self.definition, tasks_before(state, self.definition, given)
+        definition = self.definition
         bounds = NodeBounds(delivery.body_bytes_max, delivery.state_bytes_max, delivery.unreached)
+        if not delivery.counts_outcomes:  # Comparing all tasks costs a twentieth of what an order does.
+            return advance(definition, state, given, delivery.now_s, delivery.next_id, bounds), ()
+        before = tasks_before(state, definition, given)
         step = advance(definition, state, given, delivery.now_s, delivery.next_id, bounds)
         return step, outcomes(before, state, definition, given, step)
 

@@ -29,7 +29,7 @@ class TurnCounts:
     def add(self, draft: Draft, now_s: float) -> None:
         """`now_s` is by the monotonic clock: the turn has committed."""
         self.turns += 1
-        self.messages += len(draft.consumed)
+        self.messages += len(draft.history)
         self.failed += draft.failed
         self.turn_s.add(now_s - draft.begun_s)
         for one in draft.outcomes:

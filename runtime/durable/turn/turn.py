@@ -254,6 +254,7 @@ class Turn:
             draft.timers[envelope.timer].first_id if envelope.timer else b"",
             draft.timers,
             draft.traceparent(envelope),
+            self._kind.is_watched,
         )
 
     def _accept(self, envelope: Envelope, decision: Decision, sends: Sends, attempts: int) -> None:
