@@ -66,7 +66,7 @@ def draw_small(dice: Dice) -> SmallLimits:
         links = replace(links, queue_max=dice.choose((16, 8, 4)))
     rows_max = dice.choose((8, 4, 3)) if dice.chance(0.25) else None
     guesses = dice.named("newcomers")
-    return SmallLimits(links, rows_max, guesses.choose((2, 1, 0)) if guesses.chance(0.6) else None)
+    return SmallLimits(links, rows_max, guesses.choose((2, 1, 0)) if guesses.chance(0.2) else None)
 
 
 def over_limits(node: Node) -> Iterator[Violation]:

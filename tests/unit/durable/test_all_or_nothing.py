@@ -15,6 +15,7 @@ from protos.sales_pb2 import OrderLine, OrderPlaced, PlaceOrder
 from runtime.adapters import system_ports
 from runtime.durable.behaviour import Behaviour, RetryPolicy
 from runtime.durable.caused import came_of
+from runtime.durable.kind import Limits
 from runtime.durable.service import Service
 from runtime.durable.service_behaviour import ServiceBehaviour
 from runtime.durations import seconds
@@ -84,12 +85,15 @@ def order(cents: int, sku: str = "") -> BillOrder:
     return BillOrder(order_id="ORD-1", amount_cents=cents, line=OrderLine(sku=sku))
 
 
+@pytest.mark.parametrize("chained", [0, 256])
 @pytest.mark.broken_by("send-before-commit")
-def test_s32_before_the_commit_nothing_of_a_turn_is_seen_and_then_two_sagas_the_mail_and_the_answer() -> None:
+def test_s32_before_the_commit_nothing_of_a_turn_is_seen_and_then_two_sagas_the_mail_and_the_answer(
+    chained: int,
+) -> None:
     async def scenario() -> None:
         store = HeldStore("sales")
         behaviours: list[Behaviour] = [ServiceBehaviour(Sales), SagaBehaviour(ShopProcess), SagaBehaviour(Other)]
-        node = await LocalNode(behaviours, store).start()
+        node = await LocalNode(behaviours, store, Limits(chain_messages_max=chained)).start()
         place = node.send(PlaceOrder(order_id="ORD-1", line=OrderLine(sku="HAT", quantity=2), amount_cents=500))
         answer = node.ports.tasks.start(place, name="client")
         await store.held.wait()
