@@ -1,6 +1,6 @@
 """What an order costs in a store with very many finished ones: CPU, time and bytes, at several sizes of the store.
 
-    python -m bench.growth [--store postgresql] [--sizes 10000,100000,1000000] [--orders 2000] [--json]
+    python -m bench.growth [--store postgresql] [--sizes 10000,100000,1000000] [--orders 2000] [--draw FILE] [--json]
 
 The first orders are placed for real. Their rows are then copied under other names until the store holds as many
 finished orders as wanted, and the same number of new orders is measured at each size. One million take about 4 GB.
@@ -10,11 +10,14 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import click
 import uvloop
 
+from bench.drawn import Bar, bars
 from bench.finished import Copies, copies_in
 from bench.orders import store_of
 from bench.shop import NODES, BenchOrders, client_of, family_cpu_s, load, machine, open_nodes, percentile, restock
@@ -46,9 +49,12 @@ class _Sizes(click.ParamType[tuple[int, ...]]):
 @click.option("--orders", type=click.IntRange(1), default=2000, show_default=True, help="Measured at each size.")
 @click.option("--concurrency", type=click.IntRange(1, 4096), default=64, show_default=True)
 @click.option("--nodes", type=click.Choice(["1", "4"]), default="4", show_default=True, help="All services, or each.")
+@click.option("--draw", type=click.Path(dir_okay=False, path_type=Path), help="Draw what an order costs as SVG.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
-def main(store: str, sizes: tuple[int, ...], orders: int, concurrency: int, nodes: str, as_json: bool) -> None:
-    figures = uvloop.run(measure(store, sizes, orders, concurrency, int(nodes), say=not as_json))
+def main(store: str, draw: Path | None, as_json: bool, **rest: Any) -> None:
+    figures = uvloop.run(measure(store, say=not as_json, **{**rest, "nodes": int(rest["nodes"])}))
+    if draw is not None:
+        draw.write_text(drawn(figures))
     if as_json:
         print(json.dumps({"sizes": figures, "machine": machine()}))
 
@@ -100,6 +106,12 @@ async def _place(url: str, nodes: int, orders: BenchOrders, concurrency: int) ->
         "p50_ms": round(percentile(took_s, 0.50) * 1000, 2),
         "p99_ms": round(percentile(took_s, 0.99) * 1000, 2),
     }
+
+
+def drawn(figures: Sequence[Mapping[str, Any]]) -> str:
+    """A bar for each size, as the text of an SVG file."""
+    sizes = [Bar(f"{each['finished']:,} finished", {"ms of CPU": each["cpu_ms_per_saga"]}) for each in figures]
+    return bars(sizes, "CPU of an order by how many finished ones are in the store")
 
 
 def _show(figures: dict[str, Any]) -> None:

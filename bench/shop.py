@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import TypeAlias
 
 import apsw
@@ -61,11 +62,19 @@ async def open_nodes(
     *,
     directory: Path | None = None,
     store_url: str = "",
+    launcher: Sequence[str] = (),
+    env: Mapping[str, str] = MappingProxyType({}),
 ) -> AsyncIterator[Harness]:
-    """These nodes over the store of this URL; without one over a fresh SQLite file, with synchronous=FULL."""
+    """These nodes over the store of this URL; without one over a fresh SQLite file, with synchronous=FULL.
+
+    `launcher` is what Python runs instead of node.py.
+    """
     common: dict[str, object] = {"log_format": "json"}
     settings = {**common, **settings}
-    async with Harness(command=_NODE, directory=directory, store_url=store_url, settings=settings) as harness:
+    command = (sys.executable, *launcher) if launcher else _NODE
+    async with Harness(
+        command=command, directory=directory, store_url=store_url, settings=settings, env=env
+    ) as harness:
         await asyncio.gather(*(harness.start(name, services) for name, services in nodes.items()))
         yield harness
 
