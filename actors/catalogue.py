@@ -31,4 +31,5 @@ def catalogue(process: type[Saga[OrderProcessState]] = OrderProcess) -> Catalogu
             "orchestration": [process],
         },
         choreographies=[OrderChoreography],
+        beside={OrderProcess.kind: Sales.kind},
     )

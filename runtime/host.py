@@ -14,6 +14,7 @@ from functools import partial
 
 from runtime.actor.ref import ActorRef
 from runtime.actor.system import ActorSystem
+from runtime.cluster.beside import with_wishes
 from runtime.cluster.lease import ClusterSettings
 from runtime.cluster.membership import Membership
 from runtime.cluster.waits import said_if_long
@@ -209,12 +210,11 @@ class Node:
             self.roots[name] = root
 
     def _membership(self) -> Membership:
-        settings = self.settings
-        kinds, carries = tuple(one.kind for one in self._behaviours), carried(self._behaviours)
+        given, kinds = self.settings, tuple(one.kind for one in self._behaviours)
+        carries = carried(self._behaviours)
         row = NodeRow(self.name, self.incarnation, self.address, kinds, amends_version(), carries=carries)
-        timing = ClusterSettings(
-            settings.lease_s, settings.renew_s, settings.shards_per_kind, settings.clock_skew_max_s
-        )
+        row = with_wishes(row, self._catalogue.beside)
+        timing = ClusterSettings(given.lease_s, given.renew_s, given.shards_per_kind, given.clock_skew_max_s)
         return Membership(self.store, self._ports, row, self.shards, timing, self._who_answers)
 
     async def _who_answers(self, address: str) -> str | None:

@@ -49,7 +49,8 @@ from runtime.operate.lookup import accounts, conversations_of_key
 from runtime.operate.process_entry import AT_REST, OVERDUE
 from runtime.operate.process_place import process_place_of
 from runtime.operate.processes import choreographies_of, processes
-from runtime.operate.survey import nodes_of, shards_of
+from runtime.operate.shards import shards_of, whys
+from runtime.operate.survey import nodes_of
 from runtime.store.engine import StoreNotes
 from runtime.store.open import store_notes
 from runtime.store.port import OperatorStore
@@ -164,9 +165,11 @@ def nodes(session: Session, as_json: bool, clock_skew_max_s: float) -> None:
 @as_json_option
 @click.pass_obj
 def shards(session: Session, as_json: bool) -> None:
-    """Which node owns which slices of which kind."""
+    """Which node owns which slices of which kind, and why that one."""
     view = session.run(lambda store: store.cluster())
-    show(as_json, [asdict(row) for row in view.shards], tables.shards_table(shards_of(view)), "no shard was ever taken")
+    reasons = whys(view)
+    rows = [{**asdict(row), "why": reasons[row.kind, row.shard]} for row in view.shards]
+    show(as_json, rows, tables.shards_table(shards_of(view)), "no shard was ever taken")
 
 
 @admin.command("processes")

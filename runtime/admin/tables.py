@@ -16,8 +16,9 @@ from runtime.observe.sequence import milliseconds
 from runtime.operate.account import Account
 from runtime.operate.parked_mail import ParkedMail
 from runtime.operate.process_entry import ProcessEntry
+from runtime.operate.shards import ShardEntry
 from runtime.operate.spans import span
-from runtime.operate.survey import WAITS, SagaEntry, ShardEntry
+from runtime.operate.survey import WAITS, SagaEntry
 from runtime.operate.timers import TimerEntry
 from runtime.protos import saga_pb2
 from runtime.saga import drawn_text
@@ -86,12 +87,12 @@ def nodes_table(nodes: Iterable[tuple[NodeRow, float, int]]) -> Table:
 
 
 def shards_table(entries: Iterable[ShardEntry]) -> Table:
-    table = _table("kind", "owner", ">count", "shards")
+    table = _table("kind", "owner", ">count", "shards", "why")
     for entry in entries:
         owner = printable(entry.owner or "nobody")
         if not entry.alive:
             owner.append(" (no lease)" if entry.owner else "", "red")
-        table.add_row(printable(entry.kind), owner, str(len(entry.shards)), _ranges(entry.shards))
+        table.add_row(printable(entry.kind), owner, str(len(entry.shards)), _ranges(entry.shards), printable(entry.why))
     return table
 
 

@@ -10,6 +10,11 @@ Nodes agree, since all compute from the same tables, and also while shards move:
 leaves the placement as it is. Whoever reads the tables before a move and whoever reads them after it want the same.
 This is why a host's surplus is what comes last in a fixed order, and why the hosts with room are filled one after the
 other in that order: to take away a shard and the room that it fills changes nothing for the others.
+
+A kind may live beside another one (`beside.py`). Then each of its shards belongs to the node that the same shard of
+its partner belongs to, if that node hosts the kind. It goes by where the partner's shard belongs, and not by who runs
+that now, so that a move changes nothing here either. The other shards are shared, so that hosts come out as equal as
+they can.
 """
 
 from __future__ import annotations
@@ -21,6 +26,7 @@ from enum import Enum
 from hashlib import blake2b
 from itertools import islice
 
+from runtime.cluster.beside import heeded
 from runtime.cluster.shares import shares
 from runtime.store.records import ClusterView, NodeRow, ShardRow
 
@@ -58,30 +64,46 @@ def place(nodes: Iterable[NodeRow], shards: Iterable[ShardRow], shards_per_kind:
     `shards` says who runs what now; the order of rows does not matter. A row whose owner is no host of the kind (it is
     gone, or leaves) counts like a row without an owner.
     """
+    nodes = list(nodes)
     owners = {(row.kind, row.shard): row.owner for row in shards}
     hosts: dict[str, list[str]] = {}
     for node in nodes:
         for kind in node.kinds:
             hosts.setdefault(kind, []).append(node.name)
+    partners = heeded(nodes)
     loads: Counter[str] = Counter()  # by node: its shares of the kinds that were placed already
     placement: dict[Slot, str] = {}
-    for kind, names in sorted(hosts.items(), key=lambda hosted: (len(hosted[1]), hosted[0])):
-        for name, own in _place_kind(kind, names, owners, loads, shards_per_kind).items():
+    for kind, names in sorted(hosts.items(), key=lambda hosted: (hosted[0] in partners, len(hosted[1]), hosted[0])):
+        beside = {}
+        if kind in partners:
+            beside = {shard: placement.get((partners[kind], shard), "") for shard in range(shards_per_kind)}
+        for name, own in _place_kind(kind, names, owners, loads, shards_per_kind, beside).items():
             loads[name] += len(own)
             placement.update(((kind, shard), name) for shard in own)
     return placement
 
 
 def _place_kind(
-    kind: str, names: Iterable[str], owners: Mapping[Slot, str], loads: Mapping[str, int], count: int
+    kind: str,
+    names: Iterable[str],
+    owners: Mapping[Slot, str],
+    loads: Mapping[str, int],
+    count: int,
+    beside: Mapping[int, str],
 ) -> dict[str, list[int]]:
-    """The shards of one kind by host. No order of names or numbers favours a host or a shard: a hash decides."""
+    """The shards of one kind by host. No order of names or numbers favours a host or a shard: a hash decides.
+
+    `beside`: by shard, the node of the partner's shard, of a kind that has a partner.
+    """
     ranked = sorted(names, key=lambda name: _rank(kind, name))
+    follow: dict[str, list[int]] = {name: [] for name in ranked}
     placed: dict[str, list[int]] = {name: [] for name in ranked}
     free: list[int] = []
     for shard in range(count):
-        placed.get(owners.get((kind, shard), ""), free).append(shard)
-    due = shares(ranked, {name: len(own) for name, own in placed.items()}, loads, count)
+        following = follow.get(beside.get(shard, ""))
+        (placed.get(owners.get((kind, shard), ""), free) if following is None else following).append(shard)
+    room = count - sum(map(len, follow.values()))
+    due = shares(ranked, _counts(placed), loads, room, _counts(follow))
     for name, own in placed.items():
         if len(own) > due[name]:
             own.sort(key=lambda shard: _rank(kind, shard))
@@ -90,7 +112,12 @@ def _place_kind(
     rest = iter(sorted(free, key=lambda shard: _rank(kind, shard)))
     for name, own in placed.items():
         own += islice(rest, due[name] - len(own))
+        own += follow[name]
     return placed
+
+
+def _counts(shards: Mapping[str, list[int]]) -> dict[str, int]:
+    return {name: len(own) for name, own in shards.items()}
 
 
 def _rank(kind: str, what: str | int) -> bytes:

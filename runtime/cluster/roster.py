@@ -105,8 +105,9 @@ def note_deaths(died: dict[Slot, str], before: ClusterView, view: ClusterView, n
             died.pop((row.kind, row.shard), None)
 
 
-def _hosting(view: ClusterView) -> list[tuple[str, tuple[str, ...]]]:
-    return sorted((node.name, node.kinds) for node in view.nodes)
+def _hosting(view: ClusterView) -> list[tuple[str, tuple[str, ...], tuple[str, ...]]]:
+    """What a placement depends on, beside who owns what. Nodes say in `carries` which kinds live beside others."""
+    return sorted((node.name, node.kinds, node.carries) for node in view.nodes)
 
 
 def _timeless(nodes: Iterable[NodeRow]) -> list[NodeRow]:

@@ -1,4 +1,4 @@
-"""Nodes, shards and sagas as an operator lists them: records made from the store's rows.
+"""Nodes and sagas as an operator lists them: records made from the store's rows.
 
     Wanted ──▶ SummaryFilter ──Store.summaries, page by page──▶ SagaEntry
 
@@ -26,7 +26,6 @@ __all__ = [
     "WAITS",
     "SagaEntry",
     "SagaPage",
-    "ShardEntry",
     "Wanted",
     "carriers_of",
     "hosts_of",
@@ -37,7 +36,6 @@ __all__ = [
     "place_text",
     "saga_counts",
     "sagas",
-    "shards_of",
     "some_need_a_person",
     "waits_for_version",
 ]
@@ -51,16 +49,6 @@ STATUSES = (
 _MOVING = ("running", "compensating")
 _STUCK = "stuck"
 _PAGE = 500
-
-
-@dataclass(frozen=True, slots=True)
-class ShardEntry:
-    """The shards of one kind that one node owns. Those that nobody owns have an empty owner."""
-
-    kind: str
-    owner: str
-    shards: tuple[int, ...]
-    alive: bool  # whether the owner has a lease
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,18 +144,6 @@ def nodes_of(view: ClusterView) -> tuple[tuple[NodeRow, float, int], ...]:
     for row in view.shards:
         owned[row.owner] = owned.get(row.owner, 0) + 1
     return tuple((node, node.lease_until_s - view.now_s, owned.get(node.name, 0)) for node in view.nodes)
-
-
-def shards_of(view: ClusterView) -> tuple[ShardEntry, ...]:
-    """Who owns what, by kind and owner."""
-    alive = _alive(view)
-    groups: dict[tuple[str, str], list[int]] = {}
-    for row in view.shards:
-        groups.setdefault((row.kind, row.owner), []).append(row.shard)
-    return tuple(
-        ShardEntry(kind, owner, tuple(sorted(shards)), owner in alive)
-        for (kind, owner), shards in sorted(groups.items())
-    )
 
 
 def owner_of(view: ClusterView, kind: str, shard: int) -> tuple[str, bool]:

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from runtime.operate.definitions import VersionEntry, versions
-from runtime.operate.survey import WAITS, carriers_of, hosts_of, lacks_version, nodes_of, shards_of
+from runtime.operate.shards import shards_of
+from runtime.operate.survey import WAITS, carriers_of, hosts_of, lacks_version, nodes_of
 from runtime.page.desk import PageDesk
 from runtime.page.links import link
 from runtime.page.proof import proof_link

@@ -1328,11 +1328,14 @@ class ShardSummary(_message.Message):
     OWNER_FIELD_NUMBER: _builtins.int
     SHARDS_FIELD_NUMBER: _builtins.int
     ALIVE_FIELD_NUMBER: _builtins.int
+    WHY_FIELD_NUMBER: _builtins.int
     kind: _builtins.str
     owner: _builtins.str
     """empty if nobody's"""
     alive: _builtins.bool
     """whether the owner has a lease"""
+    why: _builtins.str
+    """these lie there, for people: a share, or beside the same shards of another kind"""
     @_builtins.property
     def shards(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
     def __init__(
@@ -1342,10 +1345,11 @@ class ShardSummary(_message.Message):
         owner: _builtins.str = ...,
         shards: _abc.Iterable[_builtins.int] | None = ...,
         alive: _builtins.bool = ...,
+        why: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["alive", b"alive", "kind", b"kind", "owner", b"owner", "shards", b"shards"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["alive", b"alive", "kind", b"kind", "owner", b"owner", "shards", b"shards", "why", b"why"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

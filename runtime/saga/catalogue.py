@@ -25,6 +25,7 @@ from runtime.errors import InvalidDefinition, InvalidSettings
 from runtime.kind_names import KindNames
 from runtime.protos import saga_pb2
 from runtime.saga.behaviour import SagaBehaviour
+from runtime.saga.beside import read_beside
 from runtime.saga.children import check_children
 from runtime.saga.choreography import Choreography
 from runtime.saga.definition import Definition
@@ -62,6 +63,7 @@ class Catalogue:
         provides: Factories | None = None,
         unstarted: Mapping[str, Sequence[type[Message]]] | None = None,
         several: Several | None = None,
+        beside: Mapping[str, str] | None = None,
     ) -> None:
         """`provides`: by type, what makes an object that services take in their `__init__`; called once for each node.
 
@@ -69,6 +71,8 @@ class Catalogue:
 
         `several`: by event, the processes that it starts, if these are more than one. The first drives the conversation
         in which the event is said. Each other one begins a conversation of its own.
+
+        `beside`: by saga, the service whose actors of the same key it is to share a node with, where one hosts both.
         """
         if isinstance(contracts, Iterable) and not isinstance(contracts, Sequence):
             contracts = [*contracts]
@@ -94,6 +98,7 @@ class Catalogue:
                 if lock.command.kind not in self._behaviours:
                     self._host_beside(saga.name, LockBehaviour(lock.lock))
         self.kinds = tuple(self._behaviours)
+        self.beside = read_beside({} if beside is None else beside, self.hosted, self.names)
 
     @property
     def service_names(self) -> tuple[str, ...]:

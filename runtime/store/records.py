@@ -240,7 +240,7 @@ class NodeRow:
     lease_until_s: float = 0.0  # By the store's clock. The store sets it.
     lease_s: float = 0.0  # From its join, or since it last told its clock; 0.0 for an older version.
     clock_off_s: float = 0.0  # How far the machine's clock is ahead of the node's own time, as it last said.
-    carries: tuple[str, ...] = ()  # KIND/VERSION of sagas, KIND<TYPE that begins one or that a service takes
+    carries: tuple[str, ...] = ()  # KIND/VERSION and KIND<TYPE, see Versioned; <KIND/PARTNER, see cluster/beside.py
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,8 @@ from runtime.operate.parked_mail import ParkedMail
 from runtime.operate.proofs.by_version import VersionProofs
 from runtime.operate.proofs.proof_objects import version_object
 from runtime.operate.runs import RunItem, RunView
-from runtime.operate.survey import SagaEntry, shards_of
+from runtime.operate.shards import shards_of
+from runtime.operate.survey import SagaEntry
 from runtime.operate.timer_acts import timer_choices
 from runtime.protos import admin_pb2
 from runtime.protos.saga_pb2 import RepairSaga, SagaRecord

@@ -55,6 +55,7 @@ class FaultyCatalogue(Catalogue):
         self.kinds = inner.kinds
         self.choreographies = inner.choreographies
         self.several = inner.several
+        self.beside = inner.beside
         self.provides = inner.provides
         self._behaviours = inner._behaviours  # as its nodes look at them before they run
         self._inner = inner

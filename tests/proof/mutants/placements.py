@@ -26,14 +26,14 @@ PLACEMENTS = (
     Mutant(
         "the-one-more-wanders",
         "Where the division leaves a rest, a host does not keep the one more that it runs already.",
-        (Edit(shares, "held[name] <= each, ", ""),),
+        (Edit(shares, "held[name] <= base[name], ", ""),),
         unseen=_UNSEEN,
         held_by="tests/unit/cluster/test_shares.py",
     ),
     Mutant(
         "first-come-first-served",
         "Who ran all kinds of a single shard first keeps them all, and those that come later get nothing.",
-        (Edit(shares, "loads[name] > most, held[name] <= each, loads[name]", "held[name] <= each"),),
+        (Edit(shares, "loads[name] > most, held[name] <= base[name], loads[name]", "held[name] <= base[name]"),),
         unseen=_UNSEEN,
         held_by="tests/unit/cluster/test_shares.py",
     ),

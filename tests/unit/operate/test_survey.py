@@ -16,7 +16,6 @@ from runtime.operate.survey import (
     place_text,
     saga_counts,
     sagas,
-    shards_of,
     some_need_a_person,
 )
 from runtime.saga.view import Phase
@@ -39,15 +38,6 @@ async def test_nodes_are_told_with_lease_and_shards(store: MemoryStore) -> None:
     (old, old_left_s, _), (node, left_s, owned) = nodes_of(await store.cluster())
     assert (old.name, node.name, owned) == ("old-1", "sales-1", 2)
     assert old_left_s < 0 < left_s
-
-
-async def test_shards_are_grouped_by_kind_and_owner(store: MemoryStore) -> None:
-    await join(store, "sales-1", kinds=("sales",))
-    await store.assign("sales", 0, owner="", expected_epoch=0)
-    await store.assign("sales", 4, owner="sales-1", expected_epoch=0)
-    nobodys, owned = shards_of(await store.cluster())
-    assert (nobodys.owner, nobodys.shards, nobodys.alive) == ("", (0,), False)
-    assert (owned.owner, owned.shards, owned.alive) == ("sales-1", (3, 4), True)
 
 
 async def test_kinds_are_known_from_nodes_shards_and_subscriptions(store: MemoryStore) -> None:
