@@ -25,7 +25,7 @@ from runtime.saga.migration import Unmovable, migrate, way_of
 from runtime.saga.node import LOCK_NEWS, full_name
 from runtime.saga.node_bounds import NodeBounds
 from runtime.saga.on import On
-from runtime.saga.outcomes import outcomes, tasks_before
+from runtime.saga.outcomes import StepOutcomes
 from runtime.saga.saga import Saga
 from runtime.saga.stored import described
 from runtime.saga.summary import summary_of
@@ -50,6 +50,7 @@ class SagaBehaviour:
     def __init__(self, saga: type[Saga[Any]], names: KindNames = AS_CALLED) -> None:
         """`names` are those of the kinds that the saga sends to."""
         self.definition = addressed(saga.definition, names)
+        self._outcomes = StepOutcomes(self.definition)
         self._name = saga.__name__
         self.kind = self.process = self.definition.name
         self.subscriptions = tuple(one for start in self.definition.starts for one in _subscriptions(self.kind, start))
@@ -114,11 +115,9 @@ class SagaBehaviour:
     ) -> tuple[inputs.Advance, tuple[StepOutcome, ...]]:
         definition = self.definition
         bounds = NodeBounds(delivery.body_bytes_max, delivery.state_bytes_max, delivery.unreached)
-        if not delivery.counts_outcomes:  # Comparing all tasks costs a twentieth of what an order does.
-            return advance(definition, state, given, delivery.now_s, delivery.next_id, bounds), ()
-        before = tasks_before(state, definition, given)
+        silent = self._outcomes.silent(state, given)
         step = advance(definition, state, given, delivery.now_s, delivery.next_id, bounds)
-        return step, outcomes(before, state, definition, given, step)
+        return step, self._outcomes.of(silent, state, given, step) if delivery.counts_outcomes else ()
 
     def _carry_over(self, state: saga_pb2.SagaRecord, delivery: Delivery) -> Decision:
         """Make it an instance of the present definition, begin what is ready there, and go on with the message."""

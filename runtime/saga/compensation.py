@@ -41,7 +41,7 @@ def turn_back(saga: Instance, reason: str) -> None:
         if not task.HasField("inner"):
             _owe(saga, task, node)
         elif task.status in (TaskRecord.RUNNING, TaskRecord.DONE):
-            task.status = TaskRecord.OWED if node.index + 1 in wholes else TaskRecord.SKIPPED
+            saga.set_status(task, TaskRecord.OWED if node.index + 1 in wholes else TaskRecord.SKIPPED)
     saga.say_why_stuck()
     undo_next(saga)
 
@@ -51,7 +51,7 @@ def _owe(saga: Instance, task: TaskRecord, node: Node) -> bool:
     if task.status == TaskRecord.RUNNING:
         saga.timers.append(CancelTimer(node.timer))
     if task.status in (TaskRecord.RUNNING, TaskRecord.DONE):
-        task.status = TaskRecord.OWED if node.is_undoable else TaskRecord.SKIPPED
+        saga.set_status(task, TaskRecord.OWED if node.is_undoable else TaskRecord.SKIPPED)
         saga.moved(task)
     return task.status == TaskRecord.OWED
 

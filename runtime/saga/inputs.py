@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TypeAlias
+
 from google.protobuf.message import Message
 
 from runtime.durable.behaviour import CancelTimer, Outgoing, SetTimer
 from runtime.protos.lock_pb2 import DeadlockSearch
-from runtime.protos.saga_pb2 import RepairSaga
+from runtime.protos.saga_pb2 import RepairSaga, TaskRecord
 from runtime.record import record
 from runtime.store.records import Outcome
 
@@ -24,6 +27,7 @@ __all__ = [
     "RetryRequested",
     "Start",
     "StartedAgain",
+    "StatusChange",
     "TimerFired",
     "UndoRequested",
     "Unmatched",
@@ -141,6 +145,9 @@ Input = (
     | Unmatched
 )
 
+StatusChange: TypeAlias = tuple[TaskRecord, TaskRecord.Status.ValueType]
+"""A task whose status was set, and the status that it had before."""
+
 
 @record(frozen=True, slots=True)
 class Advance:
@@ -151,3 +158,4 @@ class Advance:
     outcome: Outcome
     note: str  # why the outcome is not HANDLED
     alarm: str = ""  # what is stuck, when a step got stuck by this input: for the first time, or tried again in vain
+    changes: Sequence[StatusChange] = ()  # in their order; a task may have several

@@ -17,7 +17,7 @@ from runtime.saga import frozen, view
 from runtime.saga.definition import Definition
 from runtime.saga.exchange import has_sent
 from runtime.saga.inner import inner_node
-from runtime.saga.inputs import Advance
+from runtime.saga.inputs import Advance, StatusChange
 from runtime.saga.node import Node, Role, StepDefinition
 from runtime.saga.node_bounds import UNBOUND, NodeBounds
 from runtime.store.records import Outcome
@@ -44,6 +44,7 @@ class Instance:
         "alarm",
         "begins",
         "bounds",
+        "changes",
         "definition",
         "is_aside",
         "next_id",
@@ -68,6 +69,7 @@ class Instance:
         self.bounds = bounds
         self.outgoing: list[Outgoing] = []
         self.timers: list[SetTimer | CancelTimer] = []
+        self.changes: list[StatusChange] = []
         self.begins: list[TaskRecord] = []  # within others, and their turn has come
         self.undos: list[TaskRecord] = []  # the same of undos
         self.note = ""  # why the input has no effect
@@ -82,7 +84,7 @@ class Instance:
             self.record.last_progress_at_s = self.now_s
             self.record.revision += 1
         alarm = self.record.stuck_reason if self._sticks else self.alarm
-        return Advance(tuple(self.outgoing), tuple(self.timers), outcome, self.note, alarm)
+        return Advance(tuple(self.outgoing), tuple(self.timers), outcome, self.note, alarm, self.changes)
 
     # --- reading ---
 
@@ -145,6 +147,11 @@ class Instance:
         """Something happens to this task now."""
         self.is_aside = False
         task.moved_at = self.record.revision + 1
+
+    def set_status(self, task: TaskRecord, status: TaskRecord.Status.ValueType) -> None:
+        """The status of a task changes here and nowhere else, so that nobody has to compare all tasks to see it."""
+        self.changes.append((task, task.status))
+        task.status = status
 
     # --- rest ---
 

@@ -117,27 +117,27 @@ def _declare(saga: Instance, act: RepairSaga, node: Node, task: TaskRecord) -> T
     task.by_hand = f"{repair_checks.word(act.act)} by {act.who}"
     saga.timers.append(CancelTimer(node.timer))
     if act.act == RepairSaga.MARK_UNDONE:
-        verdict = _marked_undone(task)
+        verdict = _marked_undone(saga, task)
     elif act.act == RepairSaga.SKIP and task.status == TaskRecord.OWED:
         verdict = _given_up(saga, act, node, task)
     else:
         if isinstance(node, AwaitDefinition):
             awaits.withdraw(saga, task)
-        verdict = _left_out(task) if act.act == RepairSaga.SKIP else _done_by_hand(saga, node, task)
+        verdict = _left_out(saga, task) if act.act == RepairSaga.SKIP else _done_by_hand(saga, node, task)
     if task.stuck:
         saga.unstick(task)
     return verdict
 
 
-def _marked_undone(task: TaskRecord) -> TaskVerdict:
-    task.status = TaskRecord.UNDONE
+def _marked_undone(saga: Instance, task: TaskRecord) -> TaskVerdict:
+    saga.set_status(task, TaskRecord.UNDONE)
     exchange.answered(task.undo, task.by_hand)
     return UNDONE
 
 
 def _done_by_hand(saga: Instance, node: Node, task: TaskRecord) -> TaskVerdict:
     """As if it had been answered. Its undo is owed like any other, should the saga turn back."""
-    task.status = TaskRecord.DONE
+    saga.set_status(task, TaskRecord.DONE)
     task.ClearField("unkept")
     if isinstance(node, StepDefinition):
         exchange.answered(task.do, task.by_hand)
@@ -147,14 +147,14 @@ def _done_by_hand(saga: Instance, node: Node, task: TaskRecord) -> TaskVerdict:
 
 
 def _given_up(saga: Instance, act: RepairSaga, node: Node, task: TaskRecord) -> TaskVerdict:
-    task.status = TaskRecord.GIVEN_UP
+    saga.set_status(task, TaskRecord.GIVEN_UP)
     if saga.heading == SagaRecord.COMPENSATING:
         saga.record.reason += f"; the undo of {node.name} was given up by {act.who}: {act.reason}"
     return UNDONE
 
 
-def _left_out(task: TaskRecord) -> TaskVerdict:
-    task.status = TaskRecord.LEFT_OUT
+def _left_out(saga: Instance, task: TaskRecord) -> TaskVerdict:
+    saga.set_status(task, TaskRecord.LEFT_OUT)
     return DONE
 
 

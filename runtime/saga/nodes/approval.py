@@ -36,7 +36,7 @@ def begin(saga: Instance, node: ApprovalDefinition, task: TaskRecord) -> TaskVer
     if task.stuck:
         saga.unstick(task)
     shown = text_format.MessageToString(asked, as_one_line=True)
-    task.status = TaskRecord.RUNNING
+    saga.set_status(task, TaskRecord.RUNNING)
     task.digest = digest_of(asked)
     task.asks = shown if len(shown) <= _SHOWN_MAX else shown[: _SHOWN_MAX - 3] + "..."
     if node.within_s:
@@ -57,7 +57,7 @@ def fired(saga: Instance, node: ApprovalDefinition, task: TaskRecord) -> TaskVer
     why = f"nobody has approved {by}"
     if not node.goes_on:
         return _not_approved(saga, task, why)
-    task.status = TaskRecord.DONE
+    saga.set_status(task, TaskRecord.DONE)
     task.do.outcome = why
     return DONE
 
@@ -101,7 +101,7 @@ def decided(saga: Instance, node: ApprovalDefinition, task: TaskRecord, act: Rep
             return failed(str(error))
     if task.stuck:  # It was declined, or late, where there is no way back.
         saga.unstick(task)
-    task.status = TaskRecord.DONE
+    saga.set_status(task, TaskRecord.DONE)
     return DONE
 
 
@@ -109,7 +109,7 @@ def _not_approved(saga: Instance, task: TaskRecord, why: str) -> TaskVerdict:
     task.do.error = why
     if saga.no_way_back():
         return failed(why)
-    task.status = TaskRecord.REFUSED
+    saga.set_status(task, TaskRecord.REFUSED)
     task.do.outcome = why
     return refused(why)
 

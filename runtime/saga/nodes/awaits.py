@@ -43,7 +43,8 @@ def answered(saga: Instance, node: AwaitDefinition, task: TaskRecord, answer: An
     verdict = steps.answered(saga, node, task, answer.command_id, answer.message)
     if isinstance(answer.message, KeyTaken) and verdict.came in (Came.REFUSED, Came.FAILED):
         if verdict.came is Came.REFUSED and node.standing and _is_stuck_at(saga, node.standing):
-            task.status, task.until_s = TaskRecord.WAITING, 0.0  # until the saga holds the key
+            saga.set_status(task, TaskRecord.WAITING)  # until the saga holds the key
+            task.until_s = 0.0
             return NOTHING
         return TaskVerdict(verdict.came, _taken(answer.message))
     if task.status == TaskRecord.DONE and not was_done:
@@ -72,7 +73,7 @@ def fired(saga: Instance, node: AwaitDefinition, task: TaskRecord) -> TaskVerdic
     if not node.goes_on:
         exchange.unclear(task.do, error)
         return failed(error)
-    task.status = TaskRecord.DONE
+    saga.set_status(task, TaskRecord.DONE)
     exchange.answered(task.do, error)
     withdraw(saga, task)
     return DONE

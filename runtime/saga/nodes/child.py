@@ -90,7 +90,7 @@ def _stays(saga: Instance, node: ChildDefinition, task: TaskRecord, answer: Undo
         exchange.unclear(task.undo, error)
         return failed(error)
     # An abandoned child owes what nobody will undo, so this saga cannot end as if all was undone.
-    task.status = TaskRecord.GIVEN_UP if is_abandoned else TaskRecord.SKIPPED
+    saga.set_status(task, TaskRecord.GIVEN_UP if is_abandoned else TaskRecord.SKIPPED)
     exchange.answered(task.undo, answer.DESCRIPTOR.full_name)
     task.undo.error = error
     saga.record.reason += f"; {task.address} {'was abandoned' if is_abandoned else 'stays'}: {answer.reason}"

@@ -41,7 +41,7 @@ def begin(saga: Instance, each: EachDefinition, task: TaskRecord) -> TaskVerdict
         return failed(str(error))
     if task.stuck:
         saga.unstick(task)
-    task.status = TaskRecord.RUNNING
+    saga.set_status(task, TaskRecord.RUNNING)
     task.inner = len(items)
     for key, body in items.items():
         saga.tasks.add(path=path_of(task.path, key), within=each.index + 1, item=body)
@@ -55,7 +55,7 @@ def retry(saga: Instance, each: EachDefinition, task: TaskRecord) -> TaskVerdict
 def came(saga: Instance, each: EachDefinition, task: TaskRecord, one: TaskRecord, verdict: TaskVerdict) -> TaskVerdict:
     """What came of the item `one`."""
     if saga.heading not in (SagaRecord.RUNNING, SagaRecord.COMPLETED):
-        return within.back(task, saga.inner(each.index), one, verdict, _undo_order(saga, each))
+        return within.back(saga, task, saga.inner(each.index), one, verdict, _undo_order(saga, each))
     if verdict.came is Came.OWES:
         return within.owes(saga, one)
     if verdict.came is Came.FAILED and within.is_final(saga, one):
@@ -73,7 +73,7 @@ def _is_next(other: TaskRecord, one: TaskRecord) -> bool:
 
 
 def undo(saga: Instance, each: EachDefinition, task: TaskRecord) -> TaskVerdict:
-    return within.undo(task, saga.inner(each.index), _undo_order(saga, each))
+    return within.undo(saga, task, saga.inner(each.index), _undo_order(saga, each))
 
 
 def _undo_order(saga: Instance, each: EachDefinition) -> within.UndoOrder:
@@ -102,7 +102,7 @@ def _go_on(saga: Instance, each: EachDefinition, task: TaskRecord) -> TaskVerdic
     waiting = [one for one in inner if one.status == TaskRecord.WAITING]
     if each.at_least and sum(one.status == TaskRecord.DONE for one in inner) >= each.at_least:
         for one in waiting:
-            one.status = TaskRecord.PASSED
+            saga.set_status(one, TaskRecord.PASSED)
         for one in inner:
             if one.status == TaskRecord.RUNNING:
                 one.do.error = f"{each.at_least} others were done first"
@@ -124,7 +124,7 @@ def _settle(saga: Instance, each: EachDefinition, task: TaskRecord) -> TaskVerdi
             return failed(str(error))
     if task.stuck:
         saga.unstick(task)
-    task.status = TaskRecord.DONE
+    saga.set_status(task, TaskRecord.DONE)
     return DONE
 
 

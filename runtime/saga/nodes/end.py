@@ -10,8 +10,8 @@ __all__ = ["begin"]
 
 
 def begin(saga: Instance, task: TaskRecord) -> TaskVerdict:
-    task.status = TaskRecord.DONE
+    saga.set_status(task, TaskRecord.DONE)
     for node in saga.definition.flow_nodes:
         if saga.tasks[node.index].status == TaskRecord.WAITING:
-            saga.tasks[node.index].status = TaskRecord.PASSED
+            saga.set_status(saga.tasks[node.index], TaskRecord.PASSED)
     return DONE

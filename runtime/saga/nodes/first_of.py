@@ -19,7 +19,7 @@ _UNDER_WAY = frozenset((TaskRecord.RUNNING, TaskRecord.OWED))
 
 
 def begin(saga: Instance, first_of: FirstOfDefinition, task: TaskRecord) -> TaskVerdict:
-    task.status = TaskRecord.RUNNING
+    saga.set_status(task, TaskRecord.RUNNING)
     task.inner = len(first_of.alternatives)
     for one in first_of.alternatives:
         saga.tasks.add(path=one.name, within=first_of.index + 1)
@@ -31,7 +31,7 @@ def came(
 ) -> TaskVerdict:
     """What came of the alternative `one`."""
     if saga.heading not in (SagaRecord.RUNNING, SagaRecord.COMPLETED):
-        return within.back(task, saga.inner(first_of.index), one, verdict, _order(first_of))
+        return within.back(saga, task, saga.inner(first_of.index), one, verdict, _order(first_of))
     if verdict.came is Came.OWES:
         return within.owes(saga, one)
     if verdict.came is Came.FAILED:
@@ -41,9 +41,9 @@ def came(
         within.give_up(saga, one)
     waiting = [other for other in saga.inner(first_of.index) if other.status == TaskRecord.WAITING]
     if verdict.came is Came.DONE and not (waiting and one.status == TaskRecord.LEFT_OUT):
-        task.status = one.status
+        saga.set_status(task, one.status)
         for other in waiting:
-            other.status = TaskRecord.PASSED
+            saga.set_status(other, TaskRecord.PASSED)
     return DONE if task.status in SETTLED else _next(saga, first_of)
 
 
@@ -61,7 +61,7 @@ def _is_final(saga: Instance, first_of: FirstOfDefinition, one: TaskRecord) -> b
 
 
 def undo(saga: Instance, first_of: FirstOfDefinition, task: TaskRecord) -> TaskVerdict:
-    return within.undo(task, saga.inner(first_of.index), _order(first_of))
+    return within.undo(saga, task, saga.inner(first_of.index), _order(first_of))
 
 
 def _order(first_of: FirstOfDefinition) -> within.UndoOrder:

@@ -40,7 +40,7 @@ def _asked_on(saga: Instance, step: StepDefinition, task: TaskRecord, error: str
 
 
 def _left_out(saga: Instance, step: StepDefinition, task: TaskRecord, error: str) -> TaskVerdict:
-    task.status = TaskRecord.LEFT_OUT
+    saga.set_status(task, TaskRecord.LEFT_OUT)
     task.do.error = error
     saga.timers.append(CancelTimer(step.timer))
     return DONE

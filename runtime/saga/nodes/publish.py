@@ -22,6 +22,6 @@ def begin(saga: Instance, node: PublishDefinition, task: TaskRecord) -> TaskVerd
         return failed(str(error))
     if task.stuck:
         saga.unstick(task)
-    task.status = TaskRecord.DONE
+    saga.set_status(task, TaskRecord.DONE)
     saga.outgoing.append(Outgoing(event, body=body, is_published=True))
     return DONE

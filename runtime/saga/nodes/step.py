@@ -143,7 +143,7 @@ def _ask(saga: Instance, step: StepDefinition, task: TaskRecord) -> None:
     if task.HasField("probe"):
         exchange.set_aside(task.probe)
     frozen.take_present(task)
-    task.status = TaskRecord.RUNNING
+    saga.set_status(task, TaskRecord.RUNNING)
     if task.stuck:
         saga.unstick(task)
     saga.outgoing.append(Outgoing(command, step.command.kind, key, id, wants_reply=True, body=body))
@@ -204,7 +204,7 @@ def _done_after_refusal(saga: Instance, step: StepDefinition, task: TaskRecord, 
     if step.undo is None:
         saga.note = f"{answer.DESCRIPTOR.name} came after step {step.name} was refused, and it has no undo"
         return NOTHING
-    task.status = TaskRecord.OWED
+    saga.set_status(task, TaskRecord.OWED)
     exchange.answered(task.do, answer.DESCRIPTOR.full_name)
     try:
         author.keep(saga.definition, saga.record, step, task, answer, saga.bounds)
@@ -216,7 +216,7 @@ def _done_after_refusal(saga: Instance, step: StepDefinition, task: TaskRecord, 
 
 def settle(saga: Instance, step: StepDefinition, task: TaskRecord, status: TaskRecord.Status.ValueType) -> None:
     """The step waits for nothing more."""
-    task.status = status
+    saga.set_status(task, status)
     if task.stuck:
         saga.unstick(task)
     saga.timers.append(CancelTimer(step.timer))

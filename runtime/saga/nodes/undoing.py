@@ -95,7 +95,7 @@ def _ask_undo(saga: Instance, step: StepDefinition, task: TaskRecord) -> TaskVer
         raise AuthorFailed(f"{what}: no command was sent, and what was done by hand is undone by hand")
     command = author.made_by(saga.definition, saga.record, what, step.undo, frozen.state_for(saga.record, task))
     if command is None:
-        task.status = TaskRecord.SKIPPED
+        saga.set_status(task, TaskRecord.SKIPPED)
         if task.stuck:
             saga.unstick(task)
         return UNDONE
@@ -129,7 +129,7 @@ def _ask_undo(saga: Instance, step: StepDefinition, task: TaskRecord) -> TaskVer
 
 def _undone(saga: Instance, step: StepDefinition, task: TaskRecord, outcome: str) -> TaskVerdict:
     was_open = task.undo.status == Exchange.OPEN
-    task.status = TaskRecord.UNDONE
+    saga.set_status(task, TaskRecord.UNDONE)
     exchange.answered(task.undo, outcome)
     if not was_open:  # confirmed after it was given up, as by an operator's replay
         saga.timers.append(CancelTimer(step.timer))

@@ -24,9 +24,9 @@ def begin(saga: Instance, wait: WaitDefinition, task: TaskRecord) -> TaskVerdict
     if task.stuck:
         saga.unstick(task)
     if due_at_s <= saga.now_s:
-        task.status = TaskRecord.DONE
+        saga.set_status(task, TaskRecord.DONE)
         return DONE
-    task.status = TaskRecord.RUNNING
+    saga.set_status(task, TaskRecord.RUNNING)
     saga.timers.append(SetTimer(wait.timer, due_at_s))
     return NOTHING
 
@@ -35,7 +35,7 @@ def fired(saga: Instance, wait: Node, task: TaskRecord) -> TaskVerdict:
     if task.status != TaskRecord.RUNNING:
         saga.note = f"timer {wait.timer} came late: {wait.name} is {task_name(task)}"
         return NOTHING
-    task.status = TaskRecord.DONE
+    saga.set_status(task, TaskRecord.DONE)
     return DONE
 
 

@@ -24,9 +24,9 @@ def begin(saga: Instance, when: WhenDefinition, task: TaskRecord) -> TaskVerdict
     if task.stuck:
         saga.unstick(task)
     task.holds = holds
-    task.status = TaskRecord.DONE
+    saga.set_status(task, TaskRecord.DONE)
     for index in _passed(when, task):
-        saga.tasks[index].status = TaskRecord.PASSED
+        saga.set_status(saga.tasks[index], TaskRecord.PASSED)
     return DONE
 
 

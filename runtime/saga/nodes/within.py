@@ -42,7 +42,7 @@ def give_up(saga: Instance, one: TaskRecord) -> None:
     if one.status == TaskRecord.RUNNING:
         saga.timers.append(CancelTimer(one.path))
     may_have = one.status in (TaskRecord.RUNNING, TaskRecord.DONE) and saga.node_of(one).is_undoable
-    one.status = TaskRecord.OWED if may_have else TaskRecord.SKIPPED
+    saga.set_status(one, TaskRecord.OWED if may_have else TaskRecord.SKIPPED)
 
 
 def owes(saga: Instance, one: TaskRecord) -> TaskVerdict:
@@ -57,32 +57,38 @@ def unasked(inner: Sequence[TaskRecord]) -> list[TaskRecord]:
     ]
 
 
-def undo(task: TaskRecord, inner: Sequence[TaskRecord], order: UndoOrder) -> TaskVerdict:
+def undo(saga: Instance, task: TaskRecord, inner: Sequence[TaskRecord], order: UndoOrder) -> TaskVerdict:
     """The turn of the whole to be undone has come, or one within is undone: begin the next undos, if any are left."""
     task.undo.status = Exchange.OPEN
     owed = [one for one in inner if one.status == TaskRecord.OWED]
     if not owed:
-        task.status = TaskRecord.UNDONE
+        saga.set_status(task, TaskRecord.UNDONE)
         task.undo.status = Exchange.DONE
         return UNDONE
     return begun(to_undo=order.next(inner))
 
 
 def back(
-    task: TaskRecord, inner: Sequence[TaskRecord], one: TaskRecord, came: TaskVerdict, order: UndoOrder
+    saga: Instance,
+    task: TaskRecord,
+    inner: Sequence[TaskRecord],
+    one: TaskRecord,
+    came: TaskVerdict,
+    order: UndoOrder,
 ) -> TaskVerdict:
     """What came of a task within once the saga has turned back."""
     match came.came:
         case Came.UNDONE:
             if task.undo.status != Exchange.OPEN:
                 return NOTHING  # It was begun on the way forward, before the turn of the whole.
-            verdict = undo(task, inner, order)
+            verdict = undo(saga, task, inner, order)
             is_at_rest = all(other.stuck for other in inner if other.status == TaskRecord.OWED)
             return UNDONE if is_at_rest else verdict  # Then what waits behind it may go on.
         case Came.OWES:
             if task.undo.status == Exchange.OPEN:
                 return owing(*order.next(inner))
-            task.status, task.undo.status = TaskRecord.OWED, Exchange.UNASKED  # It begins once nothing holds it up.
+            saga.set_status(task, TaskRecord.OWED)
+            task.undo.status = Exchange.UNASKED  # It begins once nothing holds it up.
             return OWES
         case Came.FAILED:
             if order.is_reverse and not order.goes_past_stuck:

@@ -38,8 +38,8 @@ CLAIMED_SAGAS = (
         "undo-not-needed-counts-as-undone",
         "A step whose undo finds nothing to do counts as undone.",
         undoing._ask_undo,
-        "task.status = TaskRecord.SKIPPED",
-        "task.status = TaskRecord.UNDONE",
+        "saga.set_status(task, TaskRecord.SKIPPED)",
+        "saga.set_status(task, TaskRecord.UNDONE)",
     ),
     _bug(
         "event-handed-to-another",
@@ -81,7 +81,7 @@ CLAIMED_SAGAS = (
         "A list that cannot be used counts as one without items.",
         each.begin,
         "return failed(str(error))",
-        "task.status = TaskRecord.DONE\n        return DONE",
+        "saga.set_status(task, TaskRecord.DONE)\n        return DONE",
     ),
     _bug(
         "stuck-child-not-named",
