@@ -6,7 +6,7 @@ It passes on the definition that the history is of. On another one the first dif
 from __future__ import annotations
 
 import keyword
-import re
+import math
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -16,23 +16,17 @@ from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 
 from runtime.durable.behaviour import Outgoing
-from runtime.envelope import parse_address
 from runtime.operate.dead_letters import NotFound
-from runtime.operate.history import HistoryEntry, InstanceHistory
+from runtime.operate.history import HistoryEntry, InstanceHistory, answered_by, asked_by
 from runtime.protos.durable_pb2 import Fault, TimerFired, Undone
-from runtime.protos.lock_pb2 import DeadlockFound, DeadlockSearch, LockGranted, LockLost, LockReleased
-from runtime.protos.saga_pb2 import CancelSaga, EventCame, KeyHeld, KeyTaken, RetrySaga, StoppedWaiting, TaskRecord
+from runtime.protos.lock_pb2 import DeadlockSearch
+from runtime.protos.saga_pb2 import CancelSaga, EventCame, RetrySaga, UndoSaga
 from runtime.saga.behaviour import SagaBehaviour
 from runtime.saga.keys import KeysBehaviour
-from runtime.saga.read_lock import lock_kind
 from runtime.saga.view import task_name
 from runtime.store.records import Outcome
 
 __all__ = ["as_test"]
-
-_BESIDE = (KeyHeld, KeyTaken, StoppedWaiting, LockReleased, DeadlockSearch)  # The transcript's own actors say these.
-_OTHER = "others/O-1"  # Who holds each lock until the saga was given it.
-_ODD = re.compile(r"\b(inf|nan)\b|<")  # Python cannot read these back from their `repr`.
 
 
 def as_test(history: InstanceHistory, behaviour: SagaBehaviour | None, saga: str) -> str:
@@ -50,14 +44,12 @@ class _Writer:
         self._types: dict[str, set[str]] = {module: {name}, "runtime.testing": {"SagaTranscript"}}
         self._sent: list[Outgoing] = []
         self._at_s = 0.0  # When the last message was given.
-        locks = [one.command.kind for one in behaviour.definition.locks]
-        self._losses_told: dict[tuple[str, float], None] = {}
-        self._beside = frozenset((KeysBehaviour(behaviour.definition).kind, *locks))
+        definition = behaviour.definition
+        self._beside = frozenset((KeysBehaviour(definition).kind, *(one.command.kind for one in definition.locks)))
+        self._alone = ", alone=True" if definition.locks or definition.awaits or definition.keys else ""
 
     def text(self) -> str:
         history, lines = self._history, list[str]()
-        for address in dict.fromkeys(task.address for task in history.record.tasks if task.HasField("lock")):
-            lines.append(f"    story.given_locked({_lock(address)}, by={_OTHER!r})")
         for entry in history.entries:
             if entry.replayed is not None:
                 lines += [f"    {line}" for line in self._given(entry)]
@@ -71,14 +63,14 @@ class _Writer:
         head = [f'"""{about}"""', ""]
         head += [f"from {module} import {', '.join(sorted(names))}" for module, names in sorted(self._types.items())]
         head += ["", "", f"def test_{named}() -> None:"]
-        head += [f"    story = SagaTranscript({self._name}, key={history.row.key!r}, now_s={start_s!r})"]
+        head += [f"    story = SagaTranscript({self._name}, key={history.row.key!r}, now_s={start_s!r}{self._alone})"]
         return "\n".join([*head, *lines, ""])
 
     def _given(self, entry: HistoryEntry) -> Iterator[str]:
         message, replayed = entry.message, entry.replayed
         assert message is not None and replayed is not None, "it was run again"
-        if isinstance(message, _BESIDE) or self._is_told(entry, message):
-            return
+        if isinstance(message, DeadlockSearch):
+            return  # It changes nothing of this saga, and names commands of others.
         if self._at_s not in (0.0, entry.row.handled_at_s):
             yield f"story.now_s = {entry.row.handled_at_s!r}"
         self._at_s = entry.row.handled_at_s
@@ -99,50 +91,28 @@ class _Writer:
                 return f"given_cancellation({message.reason!r})"
             case RetrySaga():
                 return f"given_retry({message.reason!r})"
-            case EventCame():
-                return f"given_outside({self._event(message)}, said_by={message.sender!r})"
-            case LockGranted():
-                return f"given_unlocked({_lock(self._locking(entry, message.command_id).address)}, by={_OTHER!r})"
-            case LockLost():
-                lock = _lock(self._locking(entry, message.command_id).address)
-                return f"given_locked({lock}, by={message.went_to!r})"  # The time is over, so that one has it at once.
-            case DeadlockFound():
-                task = self._locking(entry, message.command_id).path
-                self._types.setdefault(DeadlockFound.__module__, set()).add("DeadlockFound")
-                told = f"command_id=story.step({task!r}).do.command_id, circle={message.circle!r}"
-                return f"given_event(DeadlockFound({told}))"
             case Fault():
                 return f"given_fault({message.error!r}{self._to(entry)})"
             case Undone():
                 return f"given_nothing_to_undo({message.reason!r}{self._to(entry)})"
+        if parent := asked_by(entry.row):
+            if isinstance(message, UndoSaga):
+                return f"given_undo({message.reason!r}, by={parent!r})"
+            return f"given_start({self._written(message)}, by={parent!r})"
         if self._to(entry):
             return f"given({self._written(message)}{self._to(entry)})"
         return f"given{'' if entry.number == 1 else '_event'}({self._written(message)})"
 
-    def _is_told(self, entry: HistoryEntry, message: Message) -> bool:
-        """Whether a transcript says it with an earlier message: all holds of a key are lost at once."""
-        if not isinstance(message, LockLost):
-            return False
-        lost = self._locking(entry, message.command_id).address, message.at_s
-        is_told = lost in self._losses_told
-        self._losses_told[lost] = None
-        return is_told
-
-    @staticmethod
-    def _locking(entry: HistoryEntry, command_id: bytes) -> TaskRecord:
-        assert entry.replayed is not None, "it was run again"
-        return next(one for one in entry.replayed.before.tasks if one.do.command_id == command_id)
-
-    def _event(self, came: EventCame) -> str:
-        event = next(one.event for one in self._behaviour.definition.awaits if _name(one.event) == came.event_type)
-        return self._written(event.FromString(came.body))
-
     def _to(self, entry: HistoryEntry) -> str:
-        """The command that a message answers: it is known by its place among those of its type."""
+        command = self._command(answered_by(entry.row))
+        return f", to={command}" if command else ""
+
+    def _command(self, id: bytes) -> str:
+        """A command that was sent, as the test finds it: by its place among those of its type. Ids differ there."""
         for one in self._sent:
-            if one.id and one.id == entry.row.cause:
+            if id and one.id == id:
                 alike = [other for other in self._sent if type(other.message) is type(one.message)]
-                return f", to=story.command({self._type(type(one.message))}, {alike.index(one)})"
+                return f"story.command({self._type(type(one.message))}, {alike.index(one)})"
         return ""
 
     def _type(self, message_type: type[Message]) -> str:
@@ -158,16 +128,34 @@ class _Writer:
         fields = {field.name: _plain(field, value) for field, value in message.ListFields()}
         if all(map(str.isidentifier, fields)) and not any(map(keyword.iskeyword, fields)):
             with suppress(TypeError, ValueError):
-                if type(message)(**fields) == message and not _ODD.search(repr(fields)):
-                    return f"{name}({', '.join(f'{key}={value!r}' for key, value in fields.items())})"
+                if type(message)(**fields) == message and _is_readable(fields):
+                    told = {key: self._told(value) for key, value in fields.items()}
+                    if isinstance(message, EventCame):
+                        told["body"] = f"{self._event(message)}.SerializeToString()"
+                    return f"{name}({', '.join(f'{key}={value}' for key, value in told.items())})"
         self._types.setdefault("google.protobuf", set()).add("text_format")
         return f"text_format.Parse({text_format.MessageToString(message, as_one_line=True)!r}, {name}())"
 
+    def _told(self, value: object) -> str:
+        """A value as Python writes it; the id of a command by the command, since ids differ in the test."""
+        if isinstance(value, bytes) and (command := self._command(value)):
+            return f"{command}.id"
+        if isinstance(value, dict):
+            return f"{{{', '.join(f'{key!r}: {self._told(one)}' for key, one in value.items())}}}"
+        if isinstance(value, list):
+            return f"[{', '.join(map(self._told, value))}]"
+        return repr(value)
 
-def _lock(address: str) -> str:
-    """Its name and its key, as a transcript names them."""
-    kind, key = parse_address(address)
-    return f"{kind.removesuffix(lock_kind(''))!r}, {key!r}"
+    def _event(self, came: EventCame) -> str:
+        event = next(one.event for one in self._behaviour.definition.awaits if _name(one.event) == came.event_type)
+        return self._written(event.FromString(came.body))
+
+
+def _is_readable(value: object) -> bool:
+    """Whether Python reads it back as `_told` writes it: no infinite number, and no message within a map."""
+    if isinstance(value, dict | list):
+        return all(map(_is_readable, value.values() if isinstance(value, dict) else value))
+    return math.isfinite(value) if isinstance(value, float) else isinstance(value, str | bytes | int)
 
 
 def _name(message_type: type[Message]) -> str:

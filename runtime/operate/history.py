@@ -23,8 +23,17 @@ from runtime.operate.dead_letters import NotFound
 from runtime.operate.present_bounds import present_bounds
 from runtime.operate.stored_kinds import stored_address
 from runtime.protos.durable_pb2 import KeptInput, TimerFired
-from runtime.protos.lock_pb2 import DeadlockSearch
-from runtime.protos.saga_pb2 import CancelSaga, EventCame, SagaRecord
+from runtime.protos.lock_pb2 import DeadlockSearch, LockReleased
+from runtime.protos.saga_pb2 import (
+    CancelSaga,
+    EventCame,
+    KeyHeld,
+    KeyTaken,
+    RepairSaga,
+    RetrySaga,
+    SagaRecord,
+    StoppedWaiting,
+)
 from runtime.saga.behaviour import SagaBehaviour
 from runtime.saga.node import LOCK_NEWS, full_name
 from runtime.saga.node_bounds import NodeBounds
@@ -33,10 +42,12 @@ from runtime.saga.replay import KeptMessage, Replayed, run_again
 from runtime.store.port import OperatorStore
 from runtime.store.records import ActorRow, HistoryRow, Outcome
 
-__all__ = ["HistoryEntry", "InstanceHistory", "read_history"]
+__all__ = ["HistoryEntry", "InstanceHistory", "answered_by", "asked_by", "read_history"]
 
 _PAGE = 500
-_FROM_ELSEWHERE = tuple(map(full_name, (CancelSaga, EventCame, DeadlockSearch, *LOCK_NEWS)))
+_OF_OPERATORS = (CancelSaga, RetrySaga, RepairSaga)
+_OF_KEYS = (EventCame, KeyHeld, KeyTaken, StoppedWaiting, LockReleased, DeadlockSearch, *LOCK_NEWS)
+_FROM_ELSEWHERE = tuple(map(full_name, (*_OF_OPERATORS, *_OF_KEYS)))
 _NOT_RUN = (Outcome.FAULTED, Outcome.UNDONE)  # Outcomes of messages that changed nothing.
 
 
@@ -120,7 +131,7 @@ async def read_history(
 
 
 async def _from_elsewhere(store: OperatorStore, address: Address) -> AsyncIterator[HistoryRow]:
-    """Cancellations, awaited events and news of locks, which may come in other conversations. Reads all history."""
+    """Acts, awaited events, and news of keys and locks, which may come in other conversations. Reads all history."""
     wanted, after = [(address[0], type_) for type_ in _FROM_ELSEWHERE], (b"", b"")
     while page := await store.handled_of(wanted, limit=_PAGE, after=after):
         after = page[-1].conversation, page[-1].id
@@ -182,14 +193,22 @@ def _replayed(
             return [*made, replace(entry, replayed=replayed), *entries[place + 1 :]], f"{said}{replayed.difference}"
         made.append(replace(entry, replayed=replayed, timers=_moved(entry, replayed, due)))
         record = replayed.after
-    if record != last:
+    if not _are_same(record, last, behaviour):
         return made, "its messages lead to another record than the store has: some of them are forgotten, or changed"
     return made, ""
 
 
+def _are_same(made: SagaRecord, stored: SagaRecord, behaviour: SagaBehaviour) -> bool:
+    """Business states are compared by their fields, since protobuf writes the entries of a map in any order."""
+    state_of, alike = behaviour.definition.state_type.FromString, SagaRecord()
+    alike.CopyFrom(made)
+    if state_of(made.state) == state_of(stored.state):
+        alike.state = stored.state
+    return alike == stored
+
+
 def _given(row: HistoryRow, message: Message) -> KeptMessage:
     kept = _kept(row)
-    is_answer = kept is not None and kept.is_answer
     envelope = Envelope(
         id=row.id,
         kind=row.kind,
@@ -200,10 +219,23 @@ def _given(row: HistoryRow, message: Message) -> KeptMessage:
         cause=row.cause,
         sender=row.sender,
         sent_at_s=row.sent_at_s,
-        in_reply_to=row.cause if is_answer else b"",
+        in_reply_to=answered_by(row),
+        reply_to=asked_by(row),
         timer=message.name if isinstance(message, TimerFired) else "",
     )
     return KeptMessage(message, envelope, row.handled_at_s, row.outcome, tuple(readable_came_of(row).caused))
+
+
+def answered_by(row: HistoryRow) -> bytes:
+    """The id of the command that this message answers; empty of one that answers none."""
+    kept = _kept(row)
+    return b"" if kept is None or not kept.is_answer else kept.answers or row.cause
+
+
+def asked_by(row: HistoryRow) -> str:
+    """kind/key of the parent that sent this message and waits for an answer; empty where nobody does."""
+    kept = _kept(row)
+    return row.sender if kept is not None and kept.is_asked else ""
 
 
 def _why_unknown(row: HistoryRow) -> str:

@@ -180,6 +180,8 @@ class KeptInput(_message.Message):
     IS_ANSWER_FIELD_NUMBER: _builtins.int
     NUMBER_FIELD_NUMBER: _builtins.int
     LEFT_OUT_FIELD_NUMBER: _builtins.int
+    ANSWERS_FIELD_NUMBER: _builtins.int
+    IS_ASKED_FIELD_NUMBER: _builtins.int
     body: _builtins.bytes
     is_answer: _builtins.bool
     """it answers the command that is its cause"""
@@ -187,6 +189,10 @@ class KeptInput(_message.Message):
     """its place among the messages of its turn, from 0"""
     left_out: _builtins.int
     """the length of a body that was too long to be kept"""
+    answers: _builtins.bytes
+    """id of the command that it answers, where that is not its cause: a child saga tells its end later"""
+    is_asked: _builtins.bool
+    """its sender waits for an answer, as the parent of a child saga does"""
     def __init__(
         self,
         *,
@@ -194,10 +200,12 @@ class KeptInput(_message.Message):
         is_answer: _builtins.bool = ...,
         number: _builtins.int = ...,
         left_out: _builtins.int = ...,
+        answers: _builtins.bytes = ...,
+        is_asked: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["body", b"body", "is_answer", b"is_answer", "left_out", b"left_out", "number", b"number"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answers", b"answers", "body", b"body", "is_answer", b"is_answer", "is_asked", b"is_asked", "left_out", b"left_out", "number", b"number"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -124,7 +124,7 @@ def change(
     if key_field and getattr(state, key_field) != key:
         raise AuthorFailed(f"{what} changed {key_field}, which is the key of the instance")
     try:
-        body = state.SerializeToString()
+        body = state.SerializeToString(deterministic=True)
     except Exception as error:  # of protobuf, as in `body`
         raise AuthorFailed(f"{what} made no state: {text_of(error)}") from error
     _check_room(what, body, record, bounds)

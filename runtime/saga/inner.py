@@ -57,5 +57,5 @@ def _keep(each: EachDefinition, task: TaskRecord, function: Callable[[Any, Any],
     """The facts of an answer go into the item. If this raises, the item is as before."""
     item = each.item_of(task.item)
     returned = function(item, answer)
-    task.item = item.SerializeToString()
+    task.item = item.SerializeToString(deterministic=True)
     return returned

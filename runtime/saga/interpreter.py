@@ -121,7 +121,7 @@ def _start(saga: Instance, start: inputs.Start) -> None:
     record.CopyFrom(definition.template)
     record.conversation = start.conversation
     record.started_at_s = saga.now_s
-    record.state = start.state.SerializeToString()
+    record.state = start.state.SerializeToString(deterministic=True)
     if start.asked_by is not None:
         asker.ask(saga, start.asked_by)
     if definition.deadline_s:

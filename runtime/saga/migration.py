@@ -124,7 +124,7 @@ def _asked(migration: Migration, definition: Definition, state: bytes, position:
 
 def _stored(state: Message) -> bytes:
     try:
-        return state.SerializeToString()
+        return state.SerializeToString(deterministic=True)
     except Exception as error:  # of protobuf: a field that has to be set is not
         raise Unmovable(f"its migration made what cannot be stored: {text_of(error)}") from error
 

@@ -47,7 +47,7 @@ def carry_out(saga: Instance, act: RepairSaga) -> Moves:
     task = repair_checks.named(saga, act.task)
     text = _text(saga, act, task)
     if act.act == RepairSaga.RETRY and act.state_json:
-        saga.record.state = repair_checks.edited(saga, act.state_json).SerializeToString()
+        saga.record.state = repair_checks.edited(saga, act.state_json).SerializeToString(deterministic=True)
         for _, retried in stuck_ones(saga) if task is None else [task]:
             frozen.take_present(retried)  # an undo that is tried again is given the edited data
     yield from _moves(saga, act, task)

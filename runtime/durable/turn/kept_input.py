@@ -19,5 +19,9 @@ def keep_input(kept: durable_pb2.KeptInput, given: Envelope, number: int) -> Non
         kept.left_out = len(given.body)
     if given.in_reply_to:
         kept.is_answer = True
+        if given.in_reply_to != given.cause:
+            kept.answers = given.in_reply_to
+    if given.reply_to:
+        kept.is_asked = True
     if number:
         kept.number = number

@@ -141,7 +141,7 @@ def _items(saga: Instance, each: EachDefinition) -> dict[str, bytes]:
             key = _key_of(what, each, item)
             if key in items:
                 raise AuthorFailed(f"{what} has the key {key!r} twice; an item is known by its key")
-            items[key] = item.encode() if isinstance(item, str) else item.SerializeToString()
+            items[key] = item.encode() if isinstance(item, str) else item.SerializeToString(deterministic=True)
     except AuthorFailed:
         raise
     except BaseException as error:  # the author's iterable, and the author's key

@@ -123,7 +123,7 @@ def keep(saga: Instance, step: StepDefinition, task: TaskRecord, answer: Message
     try:
         author.keep(saga.definition, saga.record, step, task, answer, saga.bounds)
     except AuthorFailed as error:
-        task.unkept = answer.SerializePartialToString()
+        task.unkept = answer.SerializePartialToString(deterministic=True)
         return failed(str(error))
     finally:
         frozen.take_present(task)
