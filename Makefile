@@ -140,5 +140,5 @@ bench: $(STAMP)  ## measure, and print the figures
 	$(BIN)/python -m bench.orders --nodes 4
 
 clean:  ## remove what was built
-	rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf .venv .peers build *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
