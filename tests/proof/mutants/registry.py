@@ -24,7 +24,7 @@ from tests.proof.mutants.names import NAMES, TOLD_NAMES
 from tests.proof.mutants.new_histories import NEW_HISTORIES
 from tests.proof.mutants.ownership import OWNERSHIP
 from tests.proof.mutants.pauses import PAUSES
-from tests.proof.mutants.placements import PLACEMENTS
+from tests.proof.mutants.placements import BESIDE, PLACEMENTS
 from tests.proof.mutants.probes import PROBES
 from tests.proof.mutants.reminders import REMINDERS
 from tests.proof.mutants.repairs import REPAIRS
@@ -48,7 +48,7 @@ ROOMS: Mapping[str, tuple[Mutant, ...]] = {
     "chains of turns": CHAINS,
     "timers": TIMERS,
     "delivery": DELIVERY,
-    "ownership": OWNERSHIP,
+    "ownership": (*OWNERSHIP, *BESIDE),
     "machines": MACHINES,
     "leases": LEASES,
     "streams at rest": LINKS,

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from types import MappingProxyType
@@ -101,7 +101,7 @@ class SlowBilling(Billing, kind=Billing.kind):
         return await super().bill(command)
 
 
-def _slow_catalogue(process: type[Saga[Any]]) -> Catalogue:
+def _slow_catalogue(process: type[Saga[Any]], beside: Mapping[str, str] | None = None) -> Catalogue:
     return Catalogue(
         contracts=[sales_pb2, billing_pb2, warehouse_pb2, orders_pb2],
         services={
@@ -111,6 +111,7 @@ def _slow_catalogue(process: type[Saga[Any]]) -> Catalogue:
             "orchestration": [process],
         },
         choreographies=[OrderChoreography],
+        beside=beside,
     )
 
 
@@ -135,7 +136,8 @@ class Upgrade(Orders):
     later: type[Saga[Any]] = NextOrderProcess
 
     def next_catalogue(self) -> Catalogue:
-        return _slow_catalogue(self.later)
+        """With this version, sagas begin to live beside sales, once no node of the first one is left."""
+        return _slow_catalogue(self.later, {OrderProcess.kind: Sales.kind})
 
     def begin(self, world: World, dice: Dice) -> OrderClients:
         """Raises TypeError in a world whose nodes have no versions."""

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from runtime.cluster.beside import heeded, unheeded, wishes_of, with_wishes
 from runtime.cluster.placement import Placement, Slot, place
+from runtime.cluster.roster import Roster
 from runtime.durable.carriers import Carriers
 from runtime.store.records import ClusterView, NodeRow, ShardRow
 
@@ -192,3 +193,14 @@ def test_a_node_that_hosts_the_saga_alone_takes_only_what_follows_nobody() -> No
     assert {after[slot] for slot in moves} == {"sagas-2"}
     assert {before[slot] for slot in moves} == {"sagas-1"}
     assert len(moves) == 22
+
+
+def test_a_node_that_comes_back_with_another_wish_has_shards_placed_anew() -> None:
+    hosts = [node("a", SERVICE, SAGA), node("b", SERVICE, SAGA)]
+    apart = [hosts[0], node("b", SERVICE, SAGA, beside={})]
+    owners = place(apart, (), 16)
+    roster = Roster(16)
+    roster.learn(ClusterView(0.0, tuple(apart), tuple(table(owners))))
+    assert dict(roster.placement) == owners
+    roster.learn(ClusterView(0.0, tuple(hosts), tuple(table(owners))))
+    assert of_kind(SAGA, roster.placement) == of_kind(SERVICE, roster.placement) != of_kind(SAGA, owners)

@@ -22,12 +22,13 @@ MEMBERS = 10
 SHARDS = 100
 
 
-@pytest.fixture
-async def world() -> AsyncIterator[MemberWorld]:
-    """Ten members of two kinds, 20 shards each."""
+@pytest.fixture(params=[{}, {"sales": "billing"}], ids=["apart", "beside"])
+async def world(request: pytest.FixtureRequest) -> AsyncIterator[MemberWorld]:
+    """Ten members of two kinds, 20 shards each; in the second of two, one of the kinds lives beside the other."""
     clock = VirtualClock(asyncio.get_running_loop())
     ports = Ports(clock, Dice(0, "ids"), Dice(0, "randomness"), NodeTasks(), lambda fact: None)
     world = MemberWorld(MemoryStore(ports), clock, ClusterSettings(shards_per_kind=SHARDS))
+    world.beside = request.param
     for number in range(MEMBERS):
         await world.start(f"node-{number}", *KINDS)
     await world.until(world.at_rest)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, cast
 
+from runtime.cluster.beside import with_wishes
 from runtime.cluster.facts import LeaseRegained
 from runtime.cluster.lease import ClusterSettings
 from runtime.cluster.membership import Membership
@@ -179,7 +180,8 @@ class Member:
         self.owner = Owner(world, name)
         self.facts: list[Fact] = []
         self.deaf = False  # its port is open, but nobody answers there
-        self.row = NodeRow(name=name, incarnation=incarnation, address=address, kinds=kinds, version="1")
+        row = NodeRow(name=name, incarnation=incarnation, address=address, kinds=kinds, version="1")
+        self.row = with_wishes(row, world.beside)
         self.ports = Ports(
             clock=self.clock,
             ids=Dice(world.count, "ids"),
@@ -241,6 +243,7 @@ class MemberWorld:
         self.connect = connect or (lambda: store)  # a process's own way into the same store
         self.clock = clock
         self.settings = settings or ClusterSettings()
+        self.beside: Mapping[str, str] = {}  # what the catalogue of members to come says
         self.members: dict[str, Member] = {}
         self.listening: dict[str, Member] = {}
         self.count = 0
