@@ -55,7 +55,7 @@ _ABOUT = """Have one saga do what an operator decides. `explain KEY` lists what 
 \b
 retry        what is stuck is tried anew, or one --task; with --data on another state
 mark-done    a stuck --task was done by hand
-mark-undone  the stuck undo of a --task was done by hand: the rest of the undo goes on
+mark-undone  the stuck undo of a --task was done by hand: the rest of the undo goes on; or a stuck pivot never happened
 skip         a stuck --task past the pivot is left out; a stuck undo is given up
 force        a --task without an outcome counts as done
 cancel       the saga turns back, which it can before its pivot

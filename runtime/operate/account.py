@@ -10,6 +10,7 @@ from runtime.envelope import address_of
 from runtime.observe.conversation import TracedMessage
 from runtime.operate.busy import Work
 from runtime.protos import saga_pb2
+from runtime.protos.definition_pb2 import SagaShape
 from runtime.saga.view import TaskView
 from runtime.store.records import ActorRow
 
@@ -52,6 +53,7 @@ class Account:
     owed: tuple[str, ...] = ()  # of a saga: undos that are owed, or were given up
     repaired: tuple[str, ...] = ()  # of a saga: what operators did, and why
     keys: tuple[str, ...] = ()  # of a saga: those that it holds, or asks for
+    shape: SagaShape | None = None  # of the saga's definition, if the store has it
     can_do: tuple[str, ...] = ()  # of a saga, and of a timer: what an operator can do, each as a command to copy
 
     @property

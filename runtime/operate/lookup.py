@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from google.protobuf.message import DecodeError, Message
 
 from runtime.contracts import Contracts
-from runtime.errors import AmendsError
+from runtime.errors import AmendsError, InvalidMessage
 from runtime.observe.conversation import MessageStatus, conversation_of
 from runtime.operate.account import Account
 from runtime.operate.busy import Work, works_of
@@ -24,6 +24,8 @@ from runtime.operate.timer_acts import timer_commands
 from runtime.operate.timers import timers_of
 from runtime.operate.waits import NOTHING, waits_for
 from runtime.protos import saga_pb2
+from runtime.protos.definition_pb2 import SagaShape
+from runtime.saga.stored import parse_definition
 from runtime.saga.view import view_task
 from runtime.store.port import OperatorStore
 from runtime.store.records import ActorRow, ClusterView, MailRow
@@ -54,8 +56,30 @@ async def accounts(store: OperatorStore, contracts: Contracts, key: str, *, kind
     notes, view = await store.busy(), await store.cluster()
     works = works_of(view, notes)
     found = [_account(view, contracts, one, works) for one in await _found(store, key, kind)]
+    found = await _with_choices(store, found)
     found = [replace(one, locks=await lock_lines(store, one, view.now_s)) for one in found]
     return [await _with_deadlines(store, view, await _with_others(store, account)) for account in found]
+
+
+async def _with_choices(store: OperatorStore, found: Sequence[Account]) -> list[Account]:
+    """Add to each saga what can be done. What its parts are, its definition says, which any build may have told."""
+    open_ones = [one for one in found if one.saga is not None and not one.saga.ended_at_s]
+    kept = {(row.kind, row.version): row.body for row in await store.definitions()} if open_ones else {}
+    accounts = []
+    for account in found:
+        if account.saga is not None:
+            shape = _shape(kept.get((account.kind, account.saga.fingerprint.hex())))
+            acts = tuple(can_do(account.saga, account.address, shape))
+            account = replace(account, shape=shape, can_do=acts)
+        accounts.append(account)
+    return accounts
+
+
+def _shape(body: bytes | None) -> SagaShape | None:
+    try:
+        return None if body is None else parse_definition(body).shape
+    except InvalidMessage:
+        return None  # It was written by a newer build.
 
 
 async def _with_deadlines(store: OperatorStore, view: ClusterView, account: Account) -> Account:
@@ -145,7 +169,6 @@ def _account(view: ClusterView, contracts: Contracts, found: _Found, works: Sequ
         owed=tuple(owed(saga)),
         repaired=tuple(repaired(saga)),
         keys=tuple(keys(saga)),
-        can_do=tuple(can_do(saga, account.address)),
     )
 
 

@@ -57,7 +57,8 @@ def _saga_waits(account: Account, now_s: float) -> Iterator[str]:
     if saga.deadline_cancelled and heading(saga) == _SAGA.RUNNING:
         yield f"its end, without a deadline, which was cancelled by {saga.deadline_cancelled}"
     for step in account.steps:
-        yield from _step_waits(account, step, now_s)
+        if not step.is_whole:
+            yield from _step_waits(account, step, now_s)
 
 
 def _step_waits(account: Account, step: TaskView, now_s: float) -> Iterator[str]:
@@ -76,7 +77,7 @@ def _step_waits(account: Account, step: TaskView, now_s: float) -> Iterator[str]
     elif step.status == "undoing":
         yield f"{step.address} to confirm the undo of {step.name!r}, sent {ago} ago{again or tried}{_stuck(step)}"
     elif step.status == "owed":
-        yield f"its turn to undo {step.name!r} at {step.address}: owed, and not under way"
+        yield _owed(step, again)
     elif step.status == "timed":
         yield f"its wait {step.name!r}: the timer of that name says until when"
     elif step.status == "to be approved":
@@ -87,6 +88,13 @@ def _step_waits(account: Account, step: TaskView, now_s: float) -> Iterator[str]
         yield f"the runtime of {step.address} to tell whether its step {step.name!r} has happened; {step.error}"
     elif step.status == "unknown":
         yield f"news of its step {step.name!r} at {step.address}, which may or may not have been done"
+
+
+def _owed(step: TaskView, again: str) -> str:
+    if again:
+        told = f"of which {step.undo_attempts} {'attempt' if step.undo_attempts == 1 else 'attempts'} failed"
+        return f"the undo of {step.name!r} at {step.address}, {told}{again}: {step.error}"
+    return f"its turn to undo {step.name!r} at {step.address}: owed, and not under way"
 
 
 def _stuck(step: TaskView) -> str:

@@ -66,7 +66,7 @@ def _told(account: Account) -> dict[str, object]:
         "sentence": headline(account),
         "more_waits": account.waits_for[1:],
         "revision": saga.revision if saga else row.revision if row else 0,
-        "commands": list(commands_for(saga, account.address)) if saga else [],
+        "commands": list(commands_for(saga, account.address, account.shape)) if saga else [],
         "state": text,
         "state_left_out": left_out,
         "state_type": account.state.DESCRIPTOR.full_name if account.state is not None else "",

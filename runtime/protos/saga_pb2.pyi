@@ -884,7 +884,7 @@ class RepairSaga(_message.Message):
         MARK_DONE: RepairSaga._Act.ValueType  # 2
         """a stuck task was done by hand"""
         MARK_UNDONE: RepairSaga._Act.ValueType  # 3
-        """a stuck undo was done by hand"""
+        """a stuck undo was done by hand; or a stuck pivot has not happened, so that the saga turns back"""
         SKIP: RepairSaga._Act.ValueType  # 4
         """a stuck task past the pivot is left out; a stuck undo is given up"""
         FORCE: RepairSaga._Act.ValueType  # 5
@@ -913,7 +913,7 @@ class RepairSaga(_message.Message):
     MARK_DONE: RepairSaga.Act.ValueType  # 2
     """a stuck task was done by hand"""
     MARK_UNDONE: RepairSaga.Act.ValueType  # 3
-    """a stuck undo was done by hand"""
+    """a stuck undo was done by hand; or a stuck pivot has not happened, so that the saga turns back"""
     SKIP: RepairSaga.Act.ValueType  # 4
     """a stuck task past the pivot is left out; a stuck undo is given up"""
     FORCE: RepairSaga.Act.ValueType  # 5

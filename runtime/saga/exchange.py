@@ -22,6 +22,7 @@ __all__ = [
     "answered",
     "ask",
     "counted",
+    "denied",
     "faulted",
     "forget_oldest",
     "has_sent",
@@ -84,6 +85,12 @@ def refused(exchange: Exchange, command_id: bytes, outcome: str) -> Refusal:
     exchange.status = Exchange.REFUSED
     exchange.outcome = outcome
     return Refusal.SETTLED
+
+
+def denied(exchange: Exchange, outcome: str) -> None:
+    """A person declares that it has not happened, whatever its actor has said."""
+    exchange.status = Exchange.REFUSED
+    exchange.outcome = outcome
 
 
 def working(exchange: Exchange, command_id: bytes, now_s: float) -> bool:

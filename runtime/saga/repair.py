@@ -26,7 +26,7 @@ from runtime.saga.instance import Instance
 from runtime.saga.node import ApprovalDefinition, AwaitDefinition, Node, Role, StepDefinition
 from runtime.saga.nodes import approval, awaits, kinds
 from runtime.saga.timer_names import DEADLINE
-from runtime.saga.verdict import DONE, UNDONE, TaskVerdict
+from runtime.saga.verdict import DONE, UNDONE, TaskVerdict, refused
 from runtime.saga.view import left_behind, status_name, task_name
 
 __all__ = ["Moves", "carry_out", "retry", "stuck_ones"]
@@ -117,7 +117,8 @@ def _declare(saga: Instance, act: RepairSaga, node: Node, task: TaskRecord) -> T
     task.by_hand = f"{repair_checks.word(act.act)} by {act.who}"
     saga.timers.append(CancelTimer(node.timer))
     if act.act == RepairSaga.MARK_UNDONE:
-        verdict = _marked_undone(saga, task)
+        is_owed = task.status == TaskRecord.OWED
+        verdict = _marked_undone(saga, task) if is_owed else _never_happened(saga, act, task)
     elif act.act == RepairSaga.SKIP and task.status == TaskRecord.OWED:
         verdict = _given_up(saga, act, node, task)
     else:
@@ -133,6 +134,13 @@ def _marked_undone(saga: Instance, task: TaskRecord) -> TaskVerdict:
     saga.set_status(task, TaskRecord.UNDONE)
     exchange.answered(task.undo, task.by_hand)
     return UNDONE
+
+
+def _never_happened(saga: Instance, act: RepairSaga, task: TaskRecord) -> TaskVerdict:
+    """Of a pivot in doubt: as if it had been refused, so that all before it is undone."""
+    saga.set_status(task, TaskRecord.REFUSED)
+    exchange.denied(task.do, task.by_hand)
+    return refused(f"{task.by_hand}: {act.reason}")
 
 
 def _done_by_hand(saga: Instance, node: Node, task: TaskRecord) -> TaskVerdict:

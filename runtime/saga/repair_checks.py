@@ -158,7 +158,8 @@ def _task_refusal(saga: Instance, act: RepairSaga.Act.ValueType, node: Node, tas
     elif not task.stuck:
         return _not_stuck(saga, node, task)
     if act == RepairSaga.MARK_UNDONE:
-        return "" if is_owed else f"no undo of {node.name} is owed: it is {task_name(task)}; mark-done declares it done"
+        is_free = is_owed or _is_pivot_in_doubt(saga, node, task)
+        return "" if is_free else f"no undo of {node.name} is owed: it is {task_name(task)}; mark-done declares it done"
     if act == RepairSaga.MARK_DONE and is_owed:
         return f"the undo of {node.name} is stuck: mark-undone declares that it was done by hand"
     if not isinstance(node, StepDefinition | WaitDefinition | PublishDefinition):
@@ -166,6 +167,12 @@ def _task_refusal(saga: Instance, act: RepairSaga.Act.ValueType, node: Node, tas
     if act == RepairSaga.SKIP and not is_owed and node.role is not Role.CLOSING and not saga.record.pivot_passed:
         return f"{node.name} comes before the pivot: nothing that may have to be undone is left out"
     return ""
+
+
+def _is_pivot_in_doubt(saga: Instance, node: Node, task: TaskRecord) -> bool:
+    """Nobody has said what became of it, so that a person may know better: it never happened, or was taken back."""
+    is_pivot = isinstance(node, StepDefinition) and node.role is Role.PIVOT and not task.within
+    return is_pivot and task.status == TaskRecord.RUNNING and not saga.record.pivot_passed
 
 
 def _not_stuck(saga: Instance, node: Node, task: TaskRecord) -> str:

@@ -132,7 +132,7 @@ def account_answer(account: Account) -> admin_pb2.ExplainSagaResponse:
 
 def _acts(account: Account) -> Iterable[Choice]:
     if account.saga is not None:
-        return acts_for(account.saga)
+        return acts_for(account.saga, account.shape)
     return () if account.row is None else timer_choices(account.row)
 
 

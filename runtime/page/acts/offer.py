@@ -41,7 +41,8 @@ def offers_for(account: Account) -> tuple[Offer, ...]:
         return ()
     saga = account.saga
     expected = saga.revision if saga is not None else account.row.revision
-    return tuple(_offers(account, acts_for(saga) if saga is not None else timer_choices(account.row), expected))
+    choices = acts_for(saga, account.shape) if saga is not None else timer_choices(account.row)
+    return tuple(_offers(account, choices, expected))
 
 
 def not_offered(

@@ -203,6 +203,7 @@ def _done_after_refusal(saga: Instance, step: StepDefinition, task: TaskRecord, 
     """A participant that has refused a command says, of the same command, that it is done."""
     if step.undo is None:
         saga.note = f"{answer.DESCRIPTOR.name} came after step {step.name} was refused, and it has no undo"
+        saga.alarm = f"{saga.note}: {task.address} has done what this saga counts as not done"
         return NOTHING
     saga.set_status(task, TaskRecord.OWED)
     exchange.answered(task.do, answer.DESCRIPTOR.full_name)

@@ -284,6 +284,21 @@ def test_nothing_is_marked_undone_that_is_stuck_on_its_way_forward() -> None:
     refused(close_stuck(), RepairSaga(act=RepairSaga.MARK_UNDONE, task="close"), "no undo of close is owed")
 
 
+def test_a_pivot_that_never_happened_turns_the_saga_back_and_a_late_confirmation_raises_an_alarm() -> None:
+    story = pivot_stuck().given_act(RepairSaga(act=RepairSaga.MARK_UNDONE, task="ship", reason="the printer says so"))
+    story.expect(RefundOrder, RepairAccepted)
+    story.expect_status("compensating", "ship: mark-undone by operator: the printer says so")
+    assert story.step_status("ship") == "refused"
+    story.given(LABELLED, to=story.command(CreateShippingLabel)).expect_ignored("after step ship was refused")
+    assert story.decision.alarm.endswith("warehouse/HAT has done what this saga counts as not done")
+    story.given(REFUNDED, to=story.command(RefundOrder)).expect_status("compensated")
+
+
+def test_a_pivot_that_is_only_asked_is_not_marked() -> None:
+    story = SagaTranscript(FirmOrderProcess).given(PLACED).given(BILLED)
+    refused(story, RepairSaga(act=RepairSaga.MARK_UNDONE, task="ship"), "ship is asked, not stuck")
+
+
 def test_the_last_fifty_acts_are_kept() -> None:
     story = undo_stuck()
     for number in range(30):
