@@ -4,8 +4,8 @@
 
     bench ──"totals"──▶ browsers ──GET, server-sent events──▶ page ──▶ store
 
-Each browser does what htmx does in a real one: it loads a screen, follows its events, and fetches the screen once more
-for each part that an event names. It draws nothing. The browsers share a process, whose time a bench does not count.
+Each browser does what htmx does in a real one: it loads a screen, follows its events, and fetches each part that an
+event names. It draws nothing. The browsers share a process, whose time a bench does not count.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ SCREENS = ("/", "/sagas", "/flows", "/sagas?status=running,compensating", "/clus
 _ROOT = Path(__file__).parents[1]
 _AMENDS = (sys.executable, "-c", "from runtime.cli.main import main; main()")
 _LIVE = re.compile(r'hx-sse:connect="([^"]+)"')
+_PART = re.compile(r'<section id="([^"]+)" hx-get="([^"]+)"')
 _CHANGED = "event: changed-"
 _STARTS_S = 60.0
 
@@ -93,7 +94,8 @@ class Browsers:
 
     async def look(self, address: str, looks: Callable[[], None]) -> None:
         """Look at one address until the task is cancelled; `looks` is called once the page tells of changes."""
-        live = _LIVE.search(await self._screen(address))
+        screen = await self._fetched(address)
+        live, parts = _LIVE.search(screen), dict(_PART.findall(screen))
         if live is None:
             raise click.ClickException(f"{address} does not change by itself, so that nobody can follow it")
         async with self._client.stream("GET", unescape(live[1])) as told:
@@ -101,10 +103,10 @@ class Browsers:
             looks()
             async for line in told.aiter_lines():
                 if line.startswith(_CHANGED):
-                    await self._screen(address)
+                    await self._fetched(unescape(parts[line.removeprefix(_CHANGED)]))
         raise click.ClickException(f"the page has ended what it tells of {address}")
 
-    async def _screen(self, address: str) -> str:
+    async def _fetched(self, address: str) -> str:
         answer = await self._client.get(address)
         answer.raise_for_status()
         self.screens += 1

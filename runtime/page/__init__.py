@@ -3,7 +3,8 @@
     a browser ──GET──▶ app.py ──▶ screens.py ──▶ overview, saga_list, actor, messages, search ──▶ operate, observe
         ▲                                              │ values
         │                                  templates/*.html, drawn by drawing.py
-        └──"these parts changed"── live.py, one reader for all who look
+        ├──"these parts changed"── live.py, one reader for all who look
+        └──GET /part─────────────▶ shared.py, which has drawn them once for all
 
     a browser ──POST──▶ app.py ──▶ posting.py ──▶ acts/, letters/, runs/ ──▶ operate ──303──▶ the screen that tells
                                                                                              what happened

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 from starlette.applications import Starlette
@@ -21,14 +23,15 @@ from runtime.operate.act_refused import ActRefused
 from runtime.operate.dead_letters import NotFound
 from runtime.operate.run import RunEnded, RunMoved
 from runtime.page.desk import PageDesk
-from runtime.page.drawing import Drawing, marks_of
+from runtime.page.drawing import Drawing
 from runtime.page.forms import FormRefused
 from runtime.page.guard import Guard
 from runtime.page.links import read_address
-from runtime.page.live import LiveReader, ScreenFailed
+from runtime.page.live import LiveReader, Look, ScreenFailed
 from runtime.page.posting import take_form
 from runtime.page.screen import Download, Screen
 from runtime.page.screens import read_screen
+from runtime.page.shared import SharedScreens
 from runtime.page.sign_in import SIGN_IN, SIGN_OUT, Door, SignIn, operator_of
 from runtime.page.sign_in import screen as sign_in_screen
 from runtime.page.store_metrics import metrics_route
@@ -50,12 +53,14 @@ class PageApp:
         self._ports = ports
         self._sign_in = SignIn(authenticator, ports) if authenticator else None
         self._drawing = Drawing(desk.name, acts=desk.acting is not None)
-        self.reader = LiveReader(self._marks, ports)
+        self._shared = SharedScreens(self._drawing)
+        self.reader = LiveReader(self._looking, ports)
         self.asgi = Starlette(
             routes=[
                 Route("/livez", _livez),
                 metrics_route(desk, ports),
                 Route("/live", self._live),
+                Route("/part", self._part),
                 Mount("/static", StaticFiles(directory=STATIC)),
                 Route(SIGN_IN, self._sign, methods=["GET", "POST"]),
                 Route(SIGN_OUT, self._leave, methods=["POST"]),
@@ -124,12 +129,20 @@ class PageApp:
                     yield text
             finally:
                 self.reader.leave(viewer)
+                self._shared.keep_only(self.reader.addresses)
 
         return StreamingResponse(events(), media_type="text/event-stream")
 
-    async def _marks(self, address: str) -> Mapping[str, str]:
-        """Of the parts that an address shows now. Raises AmendsError."""
-        return marks_of(self._drawing.parts(await read_screen(self._desk, read_address(address))))
+    async def _part(self, request: Request) -> Response:
+        """What a browser fetches when it was told that a part has changed."""
+        address, name = (request.query_params.get(one, "") for one in ("of", "name"))
+        return HTMLResponse(await self._shared.part(self._desk_of(request), address, name))
+
+    @asynccontextmanager
+    async def _looking(self) -> AsyncIterator[Look]:
+        """The store is opened once for all addresses that are looked at. Raises AmendsError."""
+        async with self._desk.view() as store:
+            yield partial(self._shared.look, self._desk.over(store))
 
     def _drawn(
         self, screen: Screen, here: str, operator: Operator | None = None, *, is_outside: bool = False

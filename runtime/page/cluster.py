@@ -62,7 +62,7 @@ async def cluster(desk: PageDesk) -> Screen:
         "versions": lines[:ROWS_MAX],
         "more_versions": max(0, len(lines) - ROWS_MAX),
     }
-    return Screen("cluster", "Cluster", ("standing", "nodes", "shards", "versions"), values=values)
+    return Screen("cluster", "Cluster", ("standing", "nodes", "shards", "versions"), values=values, is_for_all=True)
 
 
 def sentence(view: ClusterView, lines: Sequence[VersionLine]) -> str:

@@ -8,7 +8,7 @@ again as soon as it is back, and nobody is shown a file that was replaced.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass, replace
 
 from runtime.contracts import Contracts
@@ -57,6 +57,10 @@ class PageDesk:
             return self
         acting = replace(self.acting, who=operator.name, operator=operator) if operator.may_act else None
         return replace(self, acting=acting)
+
+    def over(self, store: OperatorStore) -> PageDesk:
+        """As it reads from a store that somebody else has opened, and closes."""
+        return replace(self, view=lambda: nullcontext(store))
 
     def must_act(self) -> Acting:
         """Raises FormRefused on a page that only reads."""

@@ -54,8 +54,7 @@ class Drawing:
         live = self.parts(screen)
         return self._templates.get_template("page.html").render(
             title=screen.title,
-            here=here,
-            live={part: Markup(text) for part, text in live.items()},  # drawn by a template, which has escaped it
+            live=[Markup(self.section(here, part, text)) for part, text in live.items()],
             still=[Markup(self._part(screen, part)) for part in screen.still],
             marks=links.link("/live", {"of": here, "seen": _spelt(marks_of(live))}) if live else "",
             store_name="" if is_outside else self._store_name,
@@ -63,6 +62,12 @@ class Drawing:
             acts=self._acts,
             q=screen.values.get("q", ""),
         )
+
+    def section(self, here: str, part: str, text: str) -> str:
+        """A part as it stands in the page of this address, and as a browser fetches it alone once it has changed."""
+        source = links.link("/part", {"of": here, "name": part})
+        drawn = Markup(text)  # by a template, which has escaped it
+        return self._templates.get_template("section.html").render(name=part, source=source, part=drawn)
 
     def _part(self, screen: Screen, part: str) -> str:
         return self._templates.get_template(f"{screen.room}/{part}.html").render(screen.values)

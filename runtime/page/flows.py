@@ -70,7 +70,7 @@ async def flows(desk: PageDesk, target: PageAddress) -> Screen:
         "now_s": standing.now_s,
     }
     parts = ("findings", "map", "kinds", "messages")  # all of them live, so that they stand in this order
-    return Screen("flows", "Flows", parts, values=values)
+    return Screen("flows", "Flows", parts, values=values, is_for_all=True)
 
 
 def kinds_of(flow: FlowMap, view: ClusterView, standing: StoreStanding) -> list[KindLine]:

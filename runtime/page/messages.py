@@ -63,7 +63,7 @@ async def messages(desk: PageDesk, target: PageAddress) -> Screen:
         "first": link(here, {**chosen, "view": view}) if after else "",
         "next": link(here, {**chosen, "after": page.next, "view": view}) if page.next else "",
     }
-    return Screen("conversation", f"Conversation {id.hex()}", ("messages",), ("filter",), values)
+    return Screen("conversation", f"Conversation {id.hex()}", ("messages",), ("filter",), values, is_for_all=True)
 
 
 def _view(query: Mapping[str, str]) -> str:

@@ -44,7 +44,7 @@ async def overview(desk: PageDesk) -> Screen:
         "nodes": nodes_of(view)[:ROWS_MAX],
         "now_s": view.now_s,
     }
-    return Screen("overview", "Overview", ("tiles", "nodes"), values=values)
+    return Screen("overview", "Overview", ("tiles", "nodes"), values=values, is_for_all=True)
 
 
 def _owed_and_unknown(standing: StoreStanding) -> list[Tile]:

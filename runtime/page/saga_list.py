@@ -42,7 +42,7 @@ async def saga_list(desk: PageDesk, target: PageAddress) -> Screen:
         "now_s": now_s,
         "repair": link("/repair", chosen) if desk.acting is not None else "",
     }
-    return Screen("sagas", "Sagas", ("list",), ("filter",), values)
+    return Screen("sagas", "Sagas", ("list",), ("filter",), values, is_for_all=True)
 
 
 def wanted_of(query: Mapping[str, str]) -> Wanted:

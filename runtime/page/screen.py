@@ -29,6 +29,7 @@ class Screen:
     live: tuple[str, ...] = ()
     still: tuple[str, ...] = ()
     values: Mapping[str, object] = field(default_factory=dict)
+    is_for_all: bool = False  # its live parts are the same for whoever has the same right: to act, or only to read
     status: int = 200  # as HTTP has it
     elsewhere: str = ""  # the address to go to instead
     download: Download | None = None  # what is answered instead of a page

@@ -83,7 +83,7 @@ async def _groups(desk: PageDesk) -> Screen:
         "filter": dict.fromkeys(FILTER, ""),
         "now_s": now_s,
     }
-    return Screen("letters", "Dead letters", ("groups",), ("filter",), values)
+    return Screen("letters", "Dead letters", ("groups",), ("filter",), values, is_for_all=True)
 
 
 def letters_of(fields: Mapping[str, str]) -> LetterFilter:

@@ -29,7 +29,7 @@ async def operations(desk: PageDesk, target: PageAddress) -> Screen:
         now_s = await store.now_s()
         found = await run_views(store, limit=ROWS_MAX)
     values = {"runs": [(one, run_link(one.kind, one.name), _stands(desk, one)) for one in found], "now_s": now_s}
-    return Screen("operations", "Operations", ("list",), values=values)
+    return Screen("operations", "Operations", ("list",), values=values, is_for_all=True)
 
 
 async def _acts(desk: PageDesk) -> Screen:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import pytest
 
 from runtime.adapters import system_ports
 from runtime.errors import Overloaded, StoreUnavailable
-from runtime.page.live import VIEWERS_MAX, LiveReader, ScreenFailed
+from runtime.page.live import VIEWERS_MAX, LiveReader, Look, ScreenFailed
 from runtime.ports import Fact
 from runtime.testing.virtual.clock import VirtualClock
 from tests.unit.durable.local import in_virtual_time
@@ -24,19 +25,29 @@ class WatchedStore:
 
     def __init__(self) -> None:
         self.marks: dict[str, str] = {"list": "1", "head": "1"}
+        self.changing: dict[str, dict[str, str]] = {}  # marks of an address that has its own
         self.error: Exception | None = None
         self.reads: list[str] = []
         self.takes_s = 0.0
         self.facts: list[Fact] = []
         self.clock = VirtualClock(asyncio.get_running_loop())
-        self.reader = LiveReader(self._read, replace(system_ports(), clock=self.clock, report=self.facts.append))
+        self.rounds = 0
+        self.away: Exception | None = None
+        self.reader = LiveReader(self._looking, replace(system_ports(), clock=self.clock, report=self.facts.append))
+
+    @asynccontextmanager
+    async def _looking(self) -> AsyncIterator[Look]:
+        self.rounds += 1
+        if self.away is not None:
+            raise self.away
+        yield self._read
 
     async def _read(self, address: str) -> Mapping[str, str]:
         self.reads.append(address)
         await self.clock.sleep(self.takes_s)
         if self.error is not None:
             raise self.error
-        return dict(self.marks)
+        return self.changing.get(address) or dict(self.marks)
 
     def look(self, address: str = "/sagas", seen: Mapping[str, str] = SEEN) -> AsyncIterator[str]:
         self.viewer = self.reader.look(address, seen)
@@ -78,6 +89,33 @@ def test_an_address_is_read_once_for_all_who_look_at_it() -> None:
         assert store.reads == ["/sagas", "/"]
         await store.clock.sleep(3.0)
         assert store.reads == ["/sagas", "/"] * 4
+        assert store.rounds == 4, "the store is opened once for all addresses"
+
+    played(scene)
+
+
+def test_what_moves_all_the_time_is_read_every_two_seconds_and_all_else_each_second() -> None:
+    async def scene(store: WatchedStore) -> None:
+        store.look("/sagas")
+        store.look("/still")
+        for number in range(8):
+            store.changing["/sagas"] = {"list": str(number)}
+            await store.clock.sleep(1.0)
+        assert store.reads.count("/still") == 8
+        assert store.reads.count("/sagas") == 4
+
+    played(scene)
+
+
+@pytest.mark.parametrize("error", [StoreUnavailable("it is locked"), KeyError("it is locked")], ids=["store", "fault"])
+def test_a_store_that_cannot_be_opened_is_told_to_all_and_tried_again(error: Exception) -> None:
+    async def scene(store: WatchedStore) -> None:
+        store.away = error
+        events = store.look()
+        assert (await anext(events)).startswith("event: store-lost\n")
+        store.away = None
+        assert await anext(events) == "event: store-found\ndata: \n\n"
+        assert [type(fact) for fact in store.facts] == ([ScreenFailed] if isinstance(error, KeyError) else [])
 
     played(scene)
 

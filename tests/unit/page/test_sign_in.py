@@ -78,7 +78,10 @@ async def test_who_is_not_known_is_asked_to_sign_in_and_comes_to_what_he_asked_f
         assert (await browser.get(address, headers=SCREEN)).status_code == 200
 
 
-@pytest.mark.parametrize("address", ["/", SAGA, "/live?of=/", "/%6civez", "/%73tatic/page.css", "/sign-in/", "/do/act"])
+@pytest.mark.parametrize(
+    "address",
+    ["/", SAGA, "/live?of=/", "/part?of=/&name=tiles", "/%6civez", "/%73tatic/page.css", "/sign-in/", "/do/act"],
+)
 async def test_nothing_but_the_door_answers_one_whom_nobody_knows(place: PageStore, address: str) -> None:
     async with at_the_door(place) as browser:
         for method in ("GET", "POST"):
