@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import apsw
 
-from bench.shop import NODES, BenchOrders, client_of, load, open_nodes, restock
+from bench.shop import BenchOrders, client_of, load, open_nodes, restock, sagas_at_home
 from protos.sales_pb2 import Flow
 from runtime.testing.processes.harness import Harness
 
@@ -45,12 +45,13 @@ class WhatAnOrderWrites:
         yield f"  {sum(self.rows_written.values()):10.1f} rows written for each order: {rows}"
 
 
-async def count(nodes: int, settings: dict[str, str], placing: str) -> WhatAnOrderWrites:
-    """Run some orders. Raises SystemExit when one does not get ready to ship."""
+async def count(nodes: Mapping[str, Sequence[str]], settings: dict[str, str], placing: str) -> WhatAnOrderWrites:
+    """Run some orders over nodes of these services. Raises SystemExit when one does not get ready to ship."""
     orders = BenchOrders("counted", _ORDERS, ("sku-0",), Flow.Value("ORCHESTRATION"))
     with tempfile.TemporaryDirectory(prefix="counted-") as name:
         file = Path(name) / "amends.db"
-        async with open_nodes(NODES[nodes], settings, directory=Path(name), store_url=f"sqlite:///{file}") as harness:
+        async with open_nodes(nodes, settings, directory=Path(name), store_url=f"sqlite:///{file}") as harness:
+            await sagas_at_home(harness, nodes)
             first = next(iter(harness.nodes.values()))
             database = apsw.Connection(str(file))
             database.set_busy_timeout(10_000)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -24,6 +24,7 @@ from bench.against import compare
 from bench.bytes import bytes_of, lines
 from bench.counted import committed, count
 from bench.shop import (
+    BESIDE,
     NODES,
     BenchOrders,
     Client,
@@ -36,6 +37,7 @@ from bench.shop import (
     percentile,
     restock,
     rss_mib,
+    sagas_at_home,
 )
 from bench.viewers import Totals, viewers
 from protos.sales_pb2 import Flow
@@ -60,6 +62,12 @@ class BenchPlan:
     store: str
     viewers: int = 0  # browsers at the operator's page, while orders are placed
     placing: str = "unary"  # or "stream"
+    apart: bool = False  # The order saga is not hosted by sales, and so not beside it.
+
+    @property
+    def layout(self) -> Mapping[str, tuple[str, ...]]:
+        """The nodes by name, with the services of each."""
+        return (NODES if self.apart else BESIDE)[self.nodes]
 
 
 @click.command(help=__doc__)
@@ -94,6 +102,7 @@ class BenchPlan:
     help="Run so many rounds in turn with the yardstick, and print the ratios.",
 )
 @click.option("--count", "counts", is_flag=True, help="Count commits in sequence and rows of an order, on SQLite.")
+@click.option("--apart", is_flag=True, help="Each service on its node alone, so that no saga is beside sales.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def main(nodes: str, settings: tuple[str, ...], rounds: int, counts: bool, as_json: bool, **rest: Any) -> None:
     plan = BenchPlan(nodes=int(nodes), settings=dict(text.split("=", 1) for text in settings), **rest)
@@ -104,7 +113,7 @@ def main(nodes: str, settings: tuple[str, ...], rounds: int, counts: bool, as_js
     else:
         figures = uvloop.run(measure(plan))
     if counts:
-        counted = uvloop.run(count(plan.nodes, plan.settings, plan.placing))
+        counted = uvloop.run(count(plan.layout, plan.settings, plan.placing))
         figures, told = {**figures, **asdict(counted)}, [*told, *counted.lines()]
     if as_json:
         print(json.dumps(figures))
@@ -121,9 +130,10 @@ async def measure(plan: BenchPlan) -> dict[str, Any]:
     warm_up = replace(measured, prefix="warm", count=plan.warm_up)
     async with (
         store_of(plan.store) as url,
-        open_nodes(NODES[plan.nodes], plan.settings, store_url=url) as harness,
+        open_nodes(plan.layout, plan.settings, store_url=url) as harness,
         looked_at(url, plan.viewers) as totals,
     ):
+        await sagas_at_home(harness, plan.layout)
         first = next(iter(harness.nodes.values()))
         async with client_of(first.address, plan.placing) as client:
             await restock(client, skus, plan.orders + plan.warm_up)
@@ -193,7 +203,8 @@ async def store_of(given: str) -> AsyncIterator[str]:
 def show(plan: BenchPlan, figures: dict[str, Any]) -> None:
     word = "node" if plan.nodes == 1 else "nodes"
     load_of = f"{plan.orders} orders by {plan.flow}, {plan.concurrency} at a time, placed by {plan.placing}"
-    print(f"{load_of}, {plan.nodes} {word}, {without_password(plan.store)}")
+    where = ", sagas apart from sales" if plan.apart and plan.nodes > 1 else ""
+    print(f"{load_of}, {plan.nodes} {word}{where}, {without_password(plan.store)}")
     print(f"  {figures['sagas_per_s']:10,.0f} sagas/s     p50 {figures['p50_ms']} ms, p99 {figures['p99_ms']} ms")
     print(f"  {figures['commits_per_s']:10,.0f} commits/s   of {figures['transitions_per_commit']} transitions each")
     print(f"  {figures['cpu_s_per_saga'] * 1000:10.2f} ms of CPU for each order, all processes together")

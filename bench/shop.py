@@ -20,13 +20,17 @@ import grpc
 import grpc.aio
 import psutil
 
+from actors.orchestration import OrderProcess
+from actors.sales import Sales
 from protos import orders_pb2_grpc
 from protos.orders_pb2 import PlaceOrderRequest, RestockRequest
 from protos.sales_pb2 import READY_TO_SHIP, Flow
 from runtime.gateway.calls.channel import CallsChannel
+from runtime.operate.shards import whys
 from runtime.testing.processes.harness import Harness
 
 __all__ = [
+    "BESIDE",
     "NODES",
     "BenchOrders",
     "Client",
@@ -40,6 +44,7 @@ __all__ = [
     "percentile",
     "restock",
     "rss_mib",
+    "sagas_at_home",
 ]
 
 Client: TypeAlias = "orders_pb2_grpc.OrderServiceAsyncStub"  # named so in the generated stubs only
@@ -50,9 +55,13 @@ NODES: Mapping[int, Mapping[str, tuple[str, ...]]] = {
 }
 """Nodes by name, with the services of each, by how many there are."""
 
+BESIDE: Mapping[int, Mapping[str, tuple[str, ...]]] = {**NODES, 4: {**NODES[4], "sales": ("sales", "orchestration")}}
+"""The same, but sales hosts the order saga too, which lives beside it; the node of orchestration stands by."""
+
 _NODE = (sys.executable, str(Path(__file__).parents[1] / "node.py"))
 _MIB = 1024 * 1024
 _CALL_S = 60.0
+_LOOKS, _LOOK_S = 300, 0.1
 
 
 @asynccontextmanager
@@ -77,6 +86,23 @@ async def open_nodes(
     ) as harness:
         await asyncio.gather(*(harness.start(name, services) for name, services in nodes.items()))
         yield harness
+
+
+async def sagas_at_home(harness: Harness, nodes: Mapping[str, Sequence[str]]) -> None:
+    """Wait until all shards of the order saga are beside sales, where a node hosts both. Raises SystemExit in the end.
+
+    The first node to start takes what it hosts, and gives it to those that come later.
+    """
+    if not any({"sales", "orchestration"} <= {*services} for services in nodes.values()):
+        return
+    told: set[str] = set()
+    for _ in range(_LOOKS):
+        reasons = whys(await harness.store.cluster())
+        told = {why for (kind, _), why in reasons.items() if kind == OrderProcess.kind}
+        if told == {f"beside {Sales.kind}"}:
+            return
+        await asyncio.sleep(_LOOK_S)
+    raise SystemExit(f"the shards of the order saga did not come to rest beside sales: {', '.join(sorted(told))}")
 
 
 @asynccontextmanager
