@@ -115,15 +115,22 @@ async def read_history(
         raise NotFound(f"the record of {address_of(*address)} cannot be read: {error}") from error
     own = await store.conversation(row.conversation)
     rows = [one for one in own if (one.kind, one.key) == address and one.revision]
-    if len({one.revision for one in rows}) < row.revision:  # some came in conversations of their own
-        known = {one.id for one in rows}
-        rows += [one async for one in _from_elsewhere(store, address) if one.id not in known]
     talk = await read_conversation(store, row.conversation)
     found = {one.id: one for one in talk.messages}
-    rows.sort(key=lambda one: (one.revision, readable_came_of(one).input.number))
-    entries = [_entry(number, one, contracts, found) for number, one in enumerate(rows, 1)]
-    behaviour = behaviours.get(row.kind)
-    entries, untold = _replayed(entries, row, last, behaviour, await present_bounds(store))
+    behaviour, bounds = behaviours.get(row.kind), await present_bounds(store)
+
+    def told() -> tuple[list[HistoryEntry], str]:
+        rows.sort(key=lambda one: (one.revision, readable_came_of(one).input.number))
+        made = [_entry(number, one, contracts, found) for number, one in enumerate(rows, 1)]
+        return _replayed(made, row, last, behaviour, bounds)
+
+    entries, untold = told()
+    # One commit may have handled several messages, so that a revision may be there though a message of it is not.
+    if untold or len({one.revision for one in rows}) < row.revision:
+        known = {one.id for one in rows}
+        if elsewhere := [one async for one in _from_elsewhere(store, address) if one.id not in known]:
+            rows += elsewhere
+            entries, untold = told()
     where = address_of(*address)
     own_talk = Conversation(talk.id, tuple(one for one in talk.messages if where in (one.sender, one.to)))
     name = behaviour.definition.title if behaviour else ""

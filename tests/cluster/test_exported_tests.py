@@ -14,7 +14,7 @@ from actors.billing import Billing
 from actors.sales import Sales
 from actors.warehouse import Warehouse
 from protos.orders_pb2 import OrderProcessState
-from protos.sales_pb2 import OrderCancelled, OrderLine, OrderPlaced, PlaceOrder
+from protos.sales_pb2 import OrderCancelled, OrderLine, OrderPlaced, OrderReadyToShip, PlaceOrder
 from protos.warehouse_pb2 import BackOrdered, CreateShippingLabel, Restock, Restocked, ShippingLabelCreated
 from runtime import Await, Catalogue, Child, FinalError, Key, Lock, Probe, Saga, Step, days, on
 from runtime.admin.commands import admin
@@ -46,9 +46,13 @@ class AtTheCounter(Saga[OrderProcessState], kind="process"):
     turn = Lock("counter", key=lambda state: "the only one", within=days(9))
     paid = bill()
     porter = Child(PayPorter, start=start_porter, on_done=keep_receipt)
-    slip = Await(ShippingLabelCreated, key=number, by="label_id", within=days(3), outside=True)
+    parcel_number = Key(of=lambda state: state.label_id)
+    slip = Await(
+        ShippingLabelCreated, key=number, by="label_id", within=days(3), outside=True, on_event=shop.keep_label
+    )
+    parcel = Await(OrderReadyToShip, key=parcel_number, by="label_id", within=60, on_timeout="go on")
     sent = replace(ship(), probe=Probe())
-    flow = turn >> (paid | porter) >> slip >> sent
+    flow = turn >> (paid | porter) >> slip >> parcel >> sent
     closing = Step(shop.cancel_order, done=OrderCancelled)
 
 
