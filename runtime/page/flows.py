@@ -1,27 +1,29 @@
 """What the catalogue does as a whole: which process sends what to which kind, with what waits there now.
 
 signatures and definitions ──flow_map──▶ a picture, and the same as a table      what the checker finds
-the store ──standing──▶ counts by kind, in both
+the store ──standing, mail_by_sender──▶ counts by kind and by arrow, in both
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 from markupsafe import Markup
 
 from runtime.operate.dead_letters import NotFound
+from runtime.operate.mail_by_sender import READ_MAX, MailCount, SentBetween, mail_by_sender
 from runtime.operate.standing import StoreStanding, standing_of
 from runtime.operate.stored_kinds import lost_kinds, wrong_names
 from runtime.operate.survey import hosts_of
 from runtime.page.desk import PageDesk
 from runtime.page.links import PageAddress, link
 from runtime.page.screen import ROWS_MAX, Download, Screen
-from runtime.saga.flow_map import FlowMap, mermaid_of
+from runtime.saga.flow_map import OUTSIDE, FlowArrow, FlowMap, mermaid_of
 from runtime.saga.flow_picture import picture_of
 from runtime.store.records import ClusterView
 
-__all__ = ["flows", "kinds_of"]
+__all__ = ["ArrowLine", "KindLine", "arrows_of", "flows", "kinds_of", "others"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,21 @@ class KindLine:
         return ", ".join(f"{count:,} {what}" for count, what in parts if count)
 
 
+@dataclass(frozen=True, slots=True)
+class ArrowLine:
+    """What passes from one kind to another, and how much of that the store holds now."""
+
+    arrow: FlowArrow
+    mail: MailCount
+
+    @property
+    def drawn(self) -> FlowArrow:
+        """With what waits in its label, for the picture."""
+        parts = ((self.mail.waiting, "waiting"), (self.mail.letters, "given up"))
+        told = ", ".join(f"{count:,} {what}" for count, what in parts if count)
+        return replace(self.arrow, label=f"{self.arrow.label} ({told})") if told else self.arrow
+
+
 async def flows(desk: PageDesk, target: PageAddress) -> Screen:
     """Raises NotFound for a form that is none, and StoreError."""
     known = desk.known
@@ -58,13 +75,17 @@ async def flows(desk: PageDesk, target: PageAddress) -> Screen:
         return _saved(flow, target.path[1])
     async with desk.view() as store:
         view, standing = await store.cluster(), await standing_of(store)
+        mail = await mail_by_sender(store, standing)
         wrong = await wrong_names(store, known.names, known.kinds)
         wrong += await lost_kinds(store, known.names, known.kinds)
-    lines = kinds_of(flow, view, standing)
+    lines, arrows = kinds_of(flow, view, standing), arrows_of(flow, mail or {})
+    drawn = replace(flow, arrows=tuple(line.drawn for line in arrows))
     values = {
-        "picture": Markup(picture_of(flow, {line.kind: line.told for line in lines if line.told})),  # it escapes names
+        "picture": Markup(picture_of(drawn, {line.kind: line.told for line in lines if line.told})),  # it escapes names
         "kinds": lines[:ROWS_MAX],
-        "arrows": flow.arrows[:ROWS_MAX],
+        "arrows": arrows[:ROWS_MAX],
+        "others": others(flow, mail or {}),
+        "read_max": READ_MAX if mail is None else 0,
         "more_arrows": max(0, len(flow.arrows) - ROWS_MAX),
         "findings": {"wrong": wrong[:ROWS_MAX], "warnings": known.findings[:ROWS_MAX]},
         "now_s": standing.now_s,
@@ -93,6 +114,26 @@ def kinds_of(flow: FlowMap, view: ClusterView, standing: StoreStanding) -> list[
         for kind in (*flow.sagas, *flow.services)
     ]
     return sorted(lines, key=lambda line: (not line.letters, not line.waiting))
+
+
+def arrows_of(flow: FlowMap, mail: Mapping[SentBetween, MailCount]) -> list[ArrowLine]:
+    """Mail of one type between two kinds counts at each arrow that is for it, whichever process has it sent."""
+    return [
+        ArrowLine(arrow, sum((count for sent, count in mail.items() if _is_of(flow, arrow, sent)), MailCount()))
+        for arrow in flow.arrows
+    ]
+
+
+def others(flow: FlowMap, mail: Mapping[SentBetween, MailCount]) -> MailCount:
+    """Of what no arrow is for, such as commands of clients."""
+    left = [count for sent, count in mail.items() if not any(_is_of(flow, arrow, sent) for arrow in flow.arrows)]
+    return sum(left, MailCount())
+
+
+def _is_of(flow: FlowMap, arrow: FlowArrow, sent: SentBetween) -> bool:
+    if sent.type not in arrow.types or sent.target != arrow.target:
+        return False
+    return sent.source == arrow.source or (arrow.source == OUTSIDE and sent.source not in (*flow.services, *flow.sagas))
 
 
 def _saved(flow: FlowMap, form: str) -> Screen:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from google.protobuf.message import Message
 
-from runtime.contracts import Contract, contract_of
+from runtime.contracts import Contract, contract_of, names_of
 from runtime.durable.service_behaviour import ServiceBehaviour
 from runtime.saga.catalogue import Catalogue
 from runtime.saga.choreography import Choreography
@@ -36,6 +36,7 @@ class FlowArrow:
     target: str
     label: str
     is_event: bool  # it is heard, and was not sent to whoever hears it
+    types: tuple[str, ...] = ()  # full names of the messages, former ones among them
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +88,12 @@ def _starts(catalogue: Catalogue, saga: Definition, said: dict[type[Message], st
 
 def _step(saga: Definition, step: StepDefinition) -> Iterator[FlowArrow]:
     own, other = saga.name, step.command.kind
-    yield FlowArrow(own, own, other, f"{step.name}: {_name(step.command)}", is_event=False)
-    answers = [one.DESCRIPTOR.name for one in (*step.types(Meaning.DONE), *step.types(Meaning.REFUSED))]
-    yield FlowArrow(own, other, own, " or ".join(answers), is_event=False)
+    yield FlowArrow(own, own, other, f"{step.name}: {_name(step.command)}", False, _types(step.command.message_type))
+    answers = (*step.types(Meaning.DONE), *step.types(Meaning.REFUSED))
+    yield FlowArrow(own, other, own, " or ".join(one.DESCRIPTOR.name for one in answers), False, _types(*answers))
     if step.undo_command is not None:
-        label = f"undo {step.name}: {_name(step.undo_command)}"
-        yield FlowArrow(own, own, step.undo_command.kind, label, is_event=False)
+        label, types = f"undo {step.name}: {_name(step.undo_command)}", _types(step.undo_command.message_type)
+        yield FlowArrow(own, own, step.undo_command.kind, label, False, types)
 
 
 def _reactions(
@@ -105,7 +106,11 @@ def _reactions(
 
 def _heard(process: str, said: dict[type[Message], str], event: type[Message], by: str, why: str) -> FlowArrow:
     label = f"{contract_of(event).message_type.DESCRIPTOR.name}, {why}"
-    return FlowArrow(process, said.get(event, OUTSIDE), by, label, is_event=True)
+    return FlowArrow(process, said.get(event, OUTSIDE), by, label, True, _types(event))
+
+
+def _types(*messages: type[Message]) -> tuple[str, ...]:
+    return tuple(name for one in messages for name in names_of(one))
 
 
 def _name(command: Contract) -> str:

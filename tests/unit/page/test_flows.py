@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from xml.etree import ElementTree
 
+from google.protobuf.message import Message
+
+from protos.billing_pb2 import BillOrder, OrderBilled
+from protos.sales_pb2 import PlaceOrder
+from runtime.envelope import Envelope
+from runtime.operate.mail_by_sender import READ_MAX, MailCount, SentBetween
 from runtime.operate.standing import StoreStanding
-from runtime.page.flows import kinds_of
-from runtime.saga.flow_map import FlowMap
-from runtime.store.records import ClusterView, NodeRow
+from runtime.page.flows import arrows_of, kinds_of, others
+from runtime.saga.flow_map import OUTSIDE, FlowArrow, FlowMap
+from runtime.store.records import ClusterView, MailRow, NodeRow, Transition
 from runtime.store.tallies import Tally
 from tests.unit.operate.rows import fill, join, mail, saga
 from tests.unit.page.conftest import Browser, PageStore
@@ -64,3 +71,54 @@ async def test_without_a_catalogue_the_page_says_how_to_name_one(place: PageStor
     async with place.browsing(acts=False, knows=False) as browser:
         seen = SeenPage((await browser.get("/flows")).text)
         assert "The page does not know what the project hosts" in seen.text and "--catalogue MODULE:NAME" in seen.text
+
+
+def letter(number: int, type_: type[Message], sender: str, to: str, *, parked: str = "") -> MailRow:
+    """A message that the store holds; given up with a reason for that."""
+    row, full_name = mail(number, kind=to, parked=parked), type_.DESCRIPTOR.full_name
+    envelope = Envelope(
+        id=row.id, kind=to, key=row.key, type=full_name, body=b"", conversation=row.conversation, sender=sender
+    )
+    return replace(row, envelope=envelope.encoded)
+
+
+async def test_what_waits_is_counted_where_it_passes_from_one_kind_to_another(
+    place: PageStore, browser: Browser
+) -> None:
+    async with place.writing() as store:
+        await fill(
+            store,
+            letter(1, BillOrder, "order-process/A", "billing"),
+            letter(2, BillOrder, "order-process/B", "billing"),
+            letter(3, BillOrder, "order-process/C", "billing", parked="torn"),
+            letter(4, OrderBilled, "billing/A", "order-process"),
+            letter(5, PlaceOrder, "client", "sales"),
+            replace(letter(6, PlaceOrder, "client", "sales"), envelope=b"\xff"),
+        )
+    page = (await browser.get("/flows")).text
+    seen = SeenPage(page)
+    assert "order-process order-process billing bill: BillOrder 2 1" in seen.text
+    assert "OrderBilled or PaymentDeclined 1 0" in seen.text
+    assert "such as commands of clients, 2 wait and 0 were given up" in seen.text
+    assert "bill: BillOrder (2 waiting, 1 given up)" in page
+
+
+async def test_of_very_much_mail_no_message_is_looked_at(place: PageStore, browser: Browser) -> None:
+    async with place.writing() as store:
+        many = [letter(number, BillOrder, "order-process/A", "billing") for number in range(READ_MAX + 1)]
+        await store.commit([Transition(mail=tuple(many))])
+    seen = SeenPage((await browser.get("/flows")).text)
+    assert "The store holds more than 2,000 messages, so that they are counted by kind alone." in seen.text
+    assert "order-process order-process billing bill: BillOrder not counted" in seen.text
+
+
+def test_a_message_from_outside_counts_where_an_arrow_comes_from_outside() -> None:
+    came = FlowArrow("trip", OUTSIDE, "trip", "Paid", True, ("shop.Paid",))
+    flow = FlowMap(("bank",), ("trip",), (came,))
+    mail_of = {
+        SentBetween("client", "trip", "shop.Paid"): MailCount(waiting=2),
+        SentBetween("bank", "trip", "shop.Paid"): MailCount(waiting=4),
+        SentBetween("client", "trip", "shop.Else"): MailCount(letters=8),
+    }
+    assert [line.mail for line in arrows_of(flow, mail_of)] == [MailCount(waiting=2)]
+    assert others(flow, mail_of) == MailCount(waiting=4, letters=8)
