@@ -104,6 +104,11 @@ class Committer:
         """How many transitions queue behind the commit under way."""
         return len(self._queue)
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether no commit is under way, and nothing waits for one."""
+        return self._drain is None
+
     def submit(self, unit: Unit, done: Done) -> None:
         """Queue a transition or a group.
 

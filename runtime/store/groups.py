@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TypeAlias
 
+from runtime.envelope import Envelope
 from runtime.record import record
 from runtime.store.records import Transition
 
@@ -21,10 +22,11 @@ class TransitionGroup:
     """Turns that one turn has led to before it was committed. No two of them are of one actor.
 
     A message that goes from one member to another is in the history of the second, and never in the mail: see
-    `Transition.passed`.
+    `Transition.passed`. So is the client's command that the first member may have begun with.
     """
 
     members: tuple[Transition, ...]
+    command: Envelope | None = None  # No row is written for it. If it waits as mail, the group is a DUPLICATE.
 
     @property
     def weight_bytes(self) -> int:

@@ -15,7 +15,7 @@ from dataclasses import replace
 
 from runtime.envelope import Address
 from runtime.ports import Ports
-from runtime.store.groups import Unit, transitions_of
+from runtime.store.groups import TransitionGroup, Unit, transitions_of
 from runtime.store.memory_operators import MemoryOperators
 from runtime.store.records import ActorRow, HistoryRow, MailRow, Transition, Verdict
 from runtime.store.timer_conversations import live_conversations
@@ -55,6 +55,9 @@ class MemoryStore(MemoryOperators):
         for unit in batch:
             members = transitions_of([unit])  # No two of a group touch the same rows.
             refused = [verdict for one in members if (verdict := self._verdict(one)) is not Verdict.COMMITTED]
+            command = unit.command if isinstance(unit, TransitionGroup) else None
+            if command is not None and (command.conversation, command.id) in self._posted:
+                refused.append(Verdict.DUPLICATE)
             if not refused:
                 for transition in members:
                     self._apply(transition)

@@ -21,6 +21,7 @@ from runtime.store.groups import TransitionGroup, Unit, transitions_of
 from runtime.store.records import ActorRow, MailRow, Transition, Verdict
 
 __all__ = [
+    "COMMANDS",
     "HANDLED",
     "INSERTED_ACTORS",
     "POSTED",
@@ -69,6 +70,7 @@ REMOVED = Layout(_SLOT, _SLOT)
 RESCHEDULED = Layout(("due_at_s", "attempts", "parked", "parked_at_s", *_SLOT, "is_turn"), _SLOT)
 HANDLED = Layout(HISTORY.names, ("conversation", "id"))
 POSTED = Layout(MAIL.names, _SLOT)
+COMMANDS = Layout(("conversation", "id"), ("conversation", "id"))
 
 
 @dataclass(slots=True)
@@ -90,6 +92,7 @@ class CommitPlan:
     rescheduled: list[object] = field(default_factory=list)  # RESCHEDULED; of a turn, none may be parked
     history: list[object] = field(default_factory=list)  # HANDLED
     mail: list[object] = field(default_factory=list)  # POSTED
+    commands: list[object] = field(default_factory=list)  # COMMANDS; none may wait as mail
     _touched: _Touched = field(default_factory=lambda: _Touched())
 
     @classmethod
@@ -100,6 +103,10 @@ class CommitPlan:
 
     def add(self, units: Sequence[Unit]) -> None:
         """Take in units of the batch. Those at its end may come later."""
+        for unit in units:
+            if isinstance(unit, TransitionGroup) and unit.command is not None:
+                self.commands += (unit.command.conversation, unit.command.id)
+                self._touched.command_ids.add(unit.command.id)
         for transition in transitions_of(units):
             self._add(transition, self._touched)
         self.apart = len(self.batch) == 1 or not self._touched.overlaps()
@@ -166,11 +173,14 @@ class _Touched:
     handled: list[tuple[bytes, bytes]] = field(default_factory=list)
     posted: dict[Slot, MailRow] = field(default_factory=dict)
     posted_ids: set[bytes] = field(default_factory=set)  # Given by clients: each waits for one actor at a time.
+    command_ids: set[bytes] = field(default_factory=set)  # Of groups.
     repeated: bool = False
 
     def overlaps(self) -> bool:
         """Whether any of these rows is touched by two. What fails a count by itself need not be found here."""
         if self.repeated or len(set(self.actors)) < len(self.actors):
+            return True
+        if self.command_ids and not self.command_ids.isdisjoint([id for _, _, _, id in self.removed]):
             return True
         if not self.posted:
             return False
@@ -220,7 +230,7 @@ def encodable(unit: Unit) -> Unit:
     That are lone surrogates, which UTF-8 cannot express, and NUL, which PostgreSQL keeps in no text.
     """
     if isinstance(unit, TransitionGroup):
-        return TransitionGroup(tuple(encodable_transition(one) for one in unit.members))
+        return TransitionGroup(tuple(encodable_transition(one) for one in unit.members), unit.command)
     return encodable_transition(unit)
 
 

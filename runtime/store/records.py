@@ -210,7 +210,7 @@ class Verdict(StrEnum):
     COMMITTED = "committed"
     CONFLICT = "conflict"  # the actor's row is no longer the expected one; nothing of it was written
     MAIL_MISSING = "mail_missing"  # mail to remove or move is not there, is parked, or was handled; nothing was written
-    DUPLICATE = "duplicate"  # the posted id waits already or was handled; nothing was written
+    DUPLICATE = "duplicate"  # the id of a post or of a group's command waits, or was handled; nothing was written
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from types import MappingProxyType
 
 from runtime.store.columns import ACTORS, DEFINITIONS, HISTORY, MAIL, PROOFS
 from runtime.store.plan import (
+    COMMANDS,
     HANDLED,
     INSERTED_ACTORS,
     POSTED,
@@ -79,6 +80,7 @@ def _parts() -> tuple[CommitPart, ...]:
         "rescheduled": RESCHEDULED,
         "handled": HANDLED,
         "posted": POSTED,
+        "commands": COMMANDS,
     }
     parts, first = [], _FIRST_ARRAY
     for name, layout in layouts.items():
@@ -140,5 +142,6 @@ def rows_of(plan: CommitPlan, part: CommitPart) -> Sequence[object]:
         "rescheduled": plan.rescheduled,
         "handled": plan.history,
         "posted": plan.mail,
+        "commands": plan.commands,
     }
     return lists[part.name]

@@ -16,7 +16,8 @@ class TurnStore(Protocol):
     async def commit(self, batch: Sequence[Unit]) -> list[Verdict]:
         """Write transitions in one transaction, each whole or not at all, in this order; one verdict for each.
 
-        A group is written as one: all of its members or none, and it has one verdict.
+        A group is written as one: all of its members or none, and it has one verdict. If its command waits as mail, the
+        group is a DUPLICATE; if that was handled, the history of the first member refuses it, as any other.
 
         A row of mail that waits already, or whose (conversation, id) is in the history, is passed over. So a message
         that was handled, or that a tombstone refuses, never comes back. With `check_duplicates` such a row makes the

@@ -40,16 +40,20 @@ with fenced as materialized (
       select 1 from history where history.conversation = wanted.conversation and history.id = wanted.id
     )
   on conflict do nothing returning conversation, id, sequence
+), waiting as (
+  select count(*) as commands from {commands} join mail using (conversation, id) where mail.sequence = 0
 ), counts as (
   select (select count(*) from fenced) as fenced,
     (select count(*) from updated) + (select count(*) from inserted) as turned,
     (select count(*) from consumed) + (select count(*) from given_up) + (select count(*) from rescheduled)
       + (select count(*) from handled) as done,
     (select count(*) from posted) as posted,
+    (select commands from waiting) as commands,
     -- The second look: a copy may have waited for the very turn that handled its original, which this snapshot lacks.
     (select count(*) from posted where sequence = 0 and is_handled(conversation, id)) as late
 )
-select case when (fenced, turned, done, late) = (1, $3::bigint, $4::bigint, 0) and posted >= $5::bigint then 0
+select case when (fenced, turned, done, late, commands) = (1, $3::bigint, $4::bigint, 0, 0)
+    and posted >= $5::bigint then 0
   else cast('amends ' || fenced || ' ' || turned || ' ' || done || ' ' || late as integer) end
 from counts;
 

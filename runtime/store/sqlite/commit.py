@@ -24,6 +24,7 @@ from runtime.store.sqlite.statements import (
     LOAD_ACTORS,
     RESCHEDULE_MAIL,
     UPDATE_ACTORS,
+    WAITING_COMMANDS,
 )
 
 __all__ = ["look_up", "write"]
@@ -67,6 +68,8 @@ def _verdict(connection: apsw.Connection, plan: CommitPlan, names: NameNumbers) 
         return Verdict.MAIL_MISSING
     if not INSERT_HISTORY.run(connection, names.numbered(connection, plan.history)):
         return Verdict.MAIL_MISSING
+    if plan.commands and WAITING_COMMANDS.finds(connection, plan.commands):
+        return Verdict.DUPLICATE
     # Mail that is passed over is as it should be, unless a post wants to know.
     if not INSERT_MAIL.run(connection, plan.mail) and plan.checks_duplicates:
         return Verdict.DUPLICATE

@@ -15,7 +15,7 @@ from typing import Any
 import apsw
 
 from runtime.store.columns import ACTORS, HISTORY, MAIL
-from runtime.store.plan import HANDLED, INSERTED_ACTORS, POSTED, REMOVED, RESCHEDULED, UPDATED_ACTORS
+from runtime.store.plan import COMMANDS, HANDLED, INSERTED_ACTORS, POSTED, REMOVED, RESCHEDULED, UPDATED_ACTORS
 
 __all__ = [
     "CONSUME_MAIL",
@@ -26,6 +26,7 @@ __all__ = [
     "LOAD_ACTORS",
     "RESCHEDULE_MAIL",
     "UPDATE_ACTORS",
+    "WAITING_COMMANDS",
     "ManyRows",
 ]
 
@@ -53,6 +54,10 @@ class ManyRows:
             left -= count
             start = end
         return everyone
+
+    def finds(self, connection: apsw.Connection, parameters: list[object]) -> bool:
+        """Query for all rows in a flat list; says whether anything was found."""
+        return bool(self.read(connection, list(zip(*[iter(parameters)] * self.width, strict=True))))
 
     def read(self, connection: apsw.Connection, keys: Sequence[tuple[object, ...]]) -> list[tuple[Any, ...]]:
         """Query for all keys, in no order; the rows found."""
@@ -110,6 +115,11 @@ UPDATE_ACTORS = ManyRows(
     where actors.kind = wanted.kind and actors.key = wanted.key
       and actors.revision = wanted.was_revision and actors.last_id = wanted.was_last_id""",
     UPDATED_ACTORS.width,
+)
+
+# By the index of commands that wait.
+WAITING_COMMANDS = ManyRows(
+    "select 1 from mail where sequence = 0 and (conversation, id) in (values {rows})", COMMANDS.width
 )
 
 # What was handled must not come back, so each row looks into the history first. That is one more seek in a tree whose

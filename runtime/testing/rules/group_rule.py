@@ -1,7 +1,9 @@
 """I17: a message that was never mail is handled in the very commit that sent it, by the actor that it was sent to.
 
+A client's command that was never mail is handled by the first turn of its group, which has begun with it.
+
 Ledger ──a group that was committed──▶ broken_group ──▶ (text, conversation)
-                                  └──▶ sends_of       all that its members have sent, in the order of sending
+                                  └──▶ sends_of       all that was sent in it, in the order of sending
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ from runtime.envelope import Envelope, address_of
 from runtime.store.groups import TransitionGroup
 from runtime.store.records import MailRow, Transition
 
-__all__ = ["broken_group", "sends_of"]
+__all__ = ["broken_group", "never_mail", "sends_of"]
 
 
 def broken_group(group: TransitionGroup) -> Iterator[tuple[str, bytes]]:
@@ -20,7 +22,7 @@ def broken_group(group: TransitionGroup) -> Iterator[tuple[str, bytes]]:
     members = {one.actor.address: one for one in group.members if one.actor is not None}
     if len(members) < len(group.members):
         yield "a group has two turns of one actor, or a part that is no turn", b""
-    passed = {one.id: one for member in group.members for one in member.passed}
+    passed = {one.id: one for one in never_mail(group)}
     for envelope in passed.values():
         name = f"{envelope.type} {envelope.id.hex()} for {address_of(*envelope.address)}"
         if not _is_handled_by(members.get(envelope.address), envelope):
@@ -31,14 +33,36 @@ def broken_group(group: TransitionGroup) -> Iterator[tuple[str, bytes]]:
             yield f"{name} was sent for later, and was handled at once", envelope.conversation
         if any(envelope.id in _waiting(member) for member in group.members):
             yield f"{name} was passed on, and was mail as well", envelope.conversation
+    yield from _broken_command(group)
     for member in group.members[1:]:
         if not any(row.id in passed for row in member.history) or member.consumed or member.rescheduled:
             yield f"a group has a turn of {member.key} that no other turn of it has led to", b""
 
 
+def _broken_command(group: TransitionGroup) -> Iterator[tuple[str, bytes]]:
+    command = group.command
+    if command is None:
+        return
+    name, first = f"{command.type} {command.id.hex()} of a client", group.members[0]
+    if not first.history or first.history[0].id != command.id:
+        yield f"{name} was never mail, and its group has not begun with it", command.conversation
+    if first.consumed or first.given_up or first.rescheduled:
+        yield f"{name} was never mail, and was handled together with what was", command.conversation
+    if command.sender or command.cause:
+        yield f"{name} was sent by {command.sender or 'another message'}", command.conversation
+
+
+def never_mail(group: TransitionGroup) -> list[Envelope]:
+    """What the members have handled, and no row of mail was ever written for."""
+    passed = [one for member in group.members for one in member.passed]
+    return passed if group.command is None else [group.command, *passed]
+
+
 def sends_of(group: TransitionGroup) -> Iterator[MailRow]:
-    """All that the members have sent, each member's in its order, as rows of mail."""
+    """All that the client and the members have sent, each member's in its order, as rows of mail."""
     shards = {one.actor.address: one.actor.shard for one in group.members if one.actor is not None}
+    if group.command is not None:
+        yield MailRow.of(group.command, shards.get(group.command.address, 0))
     for member in group.members:
         rows = [*member.mail, *(MailRow.of(one, shards.get(one.address, 0)) for one in member.passed)]
         yield from sorted(rows, key=lambda row: row.sequence)

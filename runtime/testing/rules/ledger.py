@@ -20,7 +20,7 @@ from runtime.store.groups import TransitionGroup, Unit
 from runtime.store.records import ActorRow, HistoryRow, MailRow, Outcome, Transition, Verdict
 from runtime.store.timer_conversations import live_conversations
 from runtime.testing.rules.delivery_order import DeliveryOrder, SentMail
-from runtime.testing.rules.group_rule import broken_group, sends_of
+from runtime.testing.rules.group_rule import broken_group, never_mail, sends_of
 from runtime.testing.rules.look_up_rule import is_looked_up
 from runtime.testing.rules.purge_rule import broken_purge
 from runtime.testing.rules.saga_rules import SagaRules
@@ -30,7 +30,6 @@ from runtime.testing.rules.undo_rules import broken_undo, has_taken_back
 from runtime.testing.rules.violation import Violation, name_of
 
 __all__ = ["Ledger", "Violation"]
-
 
 _TICK_S = 1e-6  # Rounding may be off by this.
 
@@ -80,12 +79,13 @@ class Ledger:
     def _wrote_group(self, group: TransitionGroup) -> None:
         """Messages that went from one member to another were never mail: the group itself says what was sent."""
         self.seen["GROUP"] += 1
+        self.seen["UNPOSTED"] += group.command is not None
         for what, conversation in broken_group(group):
             self._broken("I17", what, conversation)
         for row in sends_of(group):
             if row.id not in self._sent:
                 self._sent[row.id] = SentMail.of(row, len(self._sent), self.true_s)
-        passed = frozenset(one.id for member in group.members for one in member.passed)
+        passed = frozenset(one.id for one in never_mail(group))
         for transition in group.members:
             self._wrote(transition, passed)
 

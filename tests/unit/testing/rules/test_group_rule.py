@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -61,6 +62,43 @@ def test_a_group_whose_messages_were_handled_in_it_breaks_nothing() -> None:
 def test_a_group_that_is_not_what_it_should_be_is_told(passed: Envelope, members: list[Transition], what: str) -> None:
     told = broken(replace(turn(1), passed=(passed,)), *members)
     assert any(invariant == "I17" and what in text for invariant, text in told), told
+
+
+def command(number: int = 2, key: str = "b", **differs: Any) -> Envelope:
+    return replace(message(number, key), **{"cause": b"", "sender": "", "sequence": 0, **differs})
+
+
+def begun_with(command: Envelope, *members: Transition) -> list[str]:
+    """What a ledger says of a group that has begun with a client's command."""
+    ledger = Ledger()
+    ledger.wrote([post(mail_row(1), mail_row(5, "b"))], [Verdict.COMMITTED])
+    ledger.wrote([TransitionGroup(members, command)], [Verdict.COMMITTED])
+    return [one.what for one in ledger.violations if one.invariant == "I17"]
+
+
+def test_a_group_that_begins_with_a_clients_command_breaks_nothing() -> None:
+    first = replace(led_to(2, key="b"), passed=(message(3, "c"),))
+    assert begun_with(command(), first, led_to(3, key="c")) == []
+    assert begun_with(command(), led_to(2, key="b")) == []
+
+
+@pytest.mark.parametrize(
+    ("given", "members", "what"),
+    [
+        (command(4), [led_to(2, key="b")], "no turn of its group has handled it"),
+        (command(3), [led_to(2, 3, key="b")], "its group has not begun with it"),
+        (command(), [replace(led_to(2, key="b"), consumed=(id_of(5),))], "together with what was"),
+        (command(), [replace(led_to(2, key="b"), mail=(mail_row(2, "b"),))], "was mail as well"),
+        (command(), [led_to(2, key="b"), led_to(3, key="d")], "that no other turn of it has led to"),
+        (command(sender="billing/a"), [led_to(2, key="b")], "was sent by billing/a"),
+        (command(undo_of=id_of(9)), [led_to(2, key="b")], "is an undo"),
+    ],
+)
+def test_a_command_that_was_never_mail_and_does_not_begin_its_group_is_told(
+    given: Envelope, members: list[Transition], what: str
+) -> None:
+    told = begun_with(given, *members)
+    assert any(what in text for text in told), told
 
 
 def test_a_message_that_overtakes_mail_of_its_sender_is_told() -> None:
