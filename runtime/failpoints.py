@@ -52,6 +52,11 @@ class Failpoint(Enum):
 
     # a client's command
     COMMAND_RECEIVED = "a client's command has an id and an envelope; it is not queued for the store"
+    COMMAND_BEGUN = (
+        "a client's command is about to be handled; it is not in the store, and its actor takes nothing else"
+    )
+    COMMAND_COMMITTED = "a client's command is committed with all that has come of it; who waits for that was not told"
+    COMMAND_LEFT = "a client's command was not handled before it was in the store; it is about to be posted"
     COMMAND_POSTED = "the row of mail of a client's command is committed; nobody was told"
     COMMAND_ROUTED = "a client's command is on its way to its actor"
     OUTCOME_KNOWN = "a waiting call has its outcome; the client was not answered"

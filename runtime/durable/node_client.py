@@ -1,21 +1,21 @@
 """The client inside a node: posts a command to an actor's durable mailbox, waits for its outcome, reads, watches.
 
-    gateway ──NodeClient.ask──▶ committer (a row of mail) ──▶ Router.route ──▶ ... ──▶ the answer, to whoever waits
+    gateway ──NodeClient.ask──▶ Posting ──▶ the store, as mail or with its turn ──▶ ... ──▶ the answer, to whoever waits
 
-Once the row is committed the command will be handled, whoever dies. An answer may still be lost with a node; then the
-history tells that the command was handled, and the caller reads the state.
+Once it is in the store the command is handled, or will be, whoever dies. An answer may still be lost with a node; then
+the history tells that the command was handled, and the caller reads the state.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from typing import Unpack
 
 from google.protobuf.message import DecodeError, Message
 
-from runtime.contracts import RUNTIMES_OWN, Contracts
+from runtime.contracts import Contracts
 from runtime.durable.client import (
     TIMEOUT_S,
     ActorState,
@@ -29,6 +29,7 @@ from runtime.durable.client import (
 from runtime.durable.command_ids import check_alone, check_id, check_same, type_of
 from runtime.durable.joining import Joining
 from runtime.durable.known_kinds import KnownKinds
+from runtime.durable.posting import OWN, Posting, ToPost
 from runtime.durable.region.headroom import Headroom
 from runtime.durable.region.router import Router
 from runtime.durable.traces.place import kept_traceparent
@@ -41,13 +42,16 @@ from runtime.failpoints import Failpoint
 from runtime.ports import Ports
 from runtime.store.committer import Committer
 from runtime.store.port import OperatorStore
-from runtime.store.records import MailRow, Outcome, Transition, Verdict
+from runtime.store.records import Outcome
 
 __all__ = ["NodeClient"]
 
 _ACCEPTED = CommandOutcome(None, "", b"", b"")
-_OWN = f"{RUNTIMES_OWN}."  # messages of the runtime itself, such as a cancellation
 _GIVEN_UP = frozenset((Outcome.FAULTED, Outcome.UNDONE))
+
+
+def _nothing() -> None:
+    """Of a command that is asked for, the answer says more than that it was accepted."""
 
 
 class NodeClient(Client):
@@ -69,7 +73,7 @@ class NodeClient(Client):
     ) -> None:
         self._router = router
         self._calls = router.calls
-        self._committer = committer
+        self._posting = Posting(router, committer, ports)
         self._store = store
         self._contracts = contracts
         self._ports = ports
@@ -94,7 +98,8 @@ class NodeClient(Client):
         def known() -> None:
             self._ports.tasks.start(self._accept_again(waiting), name=f"id of {envelope.id.hex()}")
 
-        self._post(waiting, options, on_duplicate=known, on_commit=lambda: waiting.succeed(_ACCEPTED))
+        is_given = bool(options.get("message_id"))
+        self._posting.post(ToPost(waiting, is_given, known, lambda: waiting.succeed(_ACCEPTED)))
         expiry = self._ports.clock.call_later(waiting.timeout_s, lambda: waiting.fail(waiting.unposted()))
         try:
             await waiting.future
@@ -111,7 +116,8 @@ class NodeClient(Client):
             await self._check(envelope, options)
             self._ports.failpoint(Failpoint.COMMAND_RECEIVED)
             waiting = self._waiting(future, envelope, timeout)
-            self._post(waiting, options, on_duplicate=lambda: self._look(waiting))
+            is_given = bool(options.get("message_id"))
+            self._posting.post(ToPost(waiting, is_given, lambda: self._look(waiting), _nothing))
             look = self._ports.clock.call_later(min(POLL_S, waiting.timeout_s), self._look, waiting)
             try:
                 reply = await future
@@ -178,7 +184,7 @@ class NodeClient(Client):
         """Raises InvalidMessage and CannotJoin, and BacklogFull for what begins something while there is no room."""
         await self._known_kinds.check(envelope.kind)
         await self._joining.check(envelope)
-        if not self._headroom.is_full() or options.get("conversation") or envelope.type.startswith(_OWN):
+        if not self._headroom.is_full() or options.get("conversation") or envelope.type.startswith(OWN):
             return  # What goes on with something makes it end, and what the runtime sends has it turn back.
         if not options.get("message_id") or not await self._is_accepted(envelope):
             raise self._headroom.refusal()
@@ -192,37 +198,6 @@ class NodeClient(Client):
     def _waiting(self, future: asyncio.Future[CommandOutcome], envelope: Envelope, timeout: Span) -> WaitingCommand:
         timeout_s = timeout_s_of(timeout)
         return WaitingCommand(future, envelope, timeout_s, self._ports.clock.monotonic_s() + timeout_s)
-
-    def _post(
-        self,
-        waiting: WaitingCommand,
-        options: CommandOptions,
-        *,
-        on_duplicate: Callable[[], object],
-        on_commit: Callable[[], object] = lambda: None,
-    ) -> None:
-        envelope = waiting.envelope
-        shard = self._router.shard_of(envelope.key)
-        transition = Transition(
-            address=envelope.address,
-            shard=shard,
-            mail=(MailRow.of(envelope, shard),),
-            check_duplicates=bool(options.get("message_id")),
-        )
-
-        def decided(verdict: Verdict | StoreError) -> None:
-            if verdict is Verdict.COMMITTED:
-                self._ports.failpoint(Failpoint.COMMAND_POSTED)
-                self._router.route(envelope)
-                self._ports.failpoint(Failpoint.COMMAND_ROUTED)
-                on_commit()
-            elif verdict is Verdict.DUPLICATE:
-                on_duplicate()
-            else:
-                error = verdict if isinstance(verdict, StoreError) else StoreError(f"the post was answered {verdict}")
-                waiting.fail(error)
-
-        self._committer.submit(transition, decided)
 
     async def _accept_again(self, waiting: WaitingCommand) -> None:
         """The id is known: the command was accepted before, unless it is another command's."""

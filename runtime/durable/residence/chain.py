@@ -9,6 +9,8 @@ once is left, and becomes mail in the same commit; and so does all that is sent 
 holds between two actors. Left are undos, which ask the store what became of their dos; messages for later, for actors
 of other nodes, for busy ones, for kinds whose handlers may touch what is outside; and those whose handlers fail.
 
+A client's command may be the first message of a chain, before any turn: see `unposted.py`.
+
 Nothing leaves this node before the group is committed, so a chain that is refused has never been. Its actors are then
 read again. The first of them has lost a turn, and so begins no other chain until it has gone on alone for a while.
 """
@@ -19,6 +21,7 @@ from collections import deque
 from collections.abc import Sequence
 from functools import partial
 
+from runtime.durable.kind import Kind
 from runtime.durable.residence.actor_in_memory import ActorInMemory
 from runtime.durable.residence.release import Outlet
 from runtime.durable.turn.chained import ChainedTurn
@@ -26,7 +29,7 @@ from runtime.durable.turn.turn_time import TurnTime
 from runtime.envelope import Address, Envelope
 from runtime.errors import StoreError, StoreUnavailable
 from runtime.failpoints import Failpoint
-from runtime.store.committer import Committer
+from runtime.store.committer import Committer, Done
 from runtime.store.groups import TransitionGroup
 from runtime.store.records import Verdict
 
@@ -59,30 +62,33 @@ class _Member:
 
 
 class ChainOfTurns:
-    """From one turn on. At most `messages_max` messages are handled in it, beside those of that turn.
+    """From one turn on, or from one command. At most `messages_max` messages are handled in it beside those."""
 
-    `goes_on`: the first actor may handle what comes back to it, too.
-    """
-
-    def __init__(
-        self,
-        outlet: Outlet,
-        first: ActorInMemory,
-        turn: ChainedTurn,
-        batch: Sequence[Envelope],
-        messages_max: int,
-        *,
-        goes_on: bool,
-    ) -> None:
-        limits, self._ports = first.kind.limits, first.kind.ports
+    def __init__(self, kind: Kind, outlet: Outlet) -> None:
+        """`kind` is that of the first actor."""
+        limits, self._ports = kind.limits, kind.ports
         self._outlet = outlet
-        self._members = {first.address: _Member(first, turn, batch)}
-        # A message for them becomes mail, and all that come after it do.
-        self._left: set[Address] = set() if goes_on else {first.address}
+        self._members: dict[Address, _Member] = {}
+        self._command: Envelope | None = None
+        self._left: set[Address] = set()  # A message for them becomes mail, and all that come after it do.
         self._handled: set[bytes] = set()  # Ids; what is sent twice under one id is handled once.
-        self._room = messages_max
+        self._room = limits.chain_messages_max
         self._room_bytes = limits.turn_bytes_max
         self._time = TurnTime(self._ports, limits.turn_s)
+
+    def begin(self, first: ActorInMemory, turn: ChainedTurn, batch: Sequence[Envelope], *, goes_on: bool) -> None:
+        """From a turn over mail on. `goes_on`: its actor may handle what comes back to it, too."""
+        self._members[first.address] = _Member(first, turn, batch)
+        if not goes_on:
+            self._left.add(first.address)
+
+    async def begin_with(self, command: Envelope, actor: ActorInMemory) -> bool:
+        """From a client's command on. False: its actor, which was borrowed, cannot handle it before it is mail."""
+        if await self._joined(actor, command) is None:
+            return False
+        self._command = command
+        self._handled.add(command.id)
+        return True
 
     @property
     def is_alone(self) -> bool:
@@ -130,6 +136,10 @@ class ChainOfTurns:
             return member if member.may_go_on and await member.turn.chain(envelope) else None
         if len(self._members) >= _ACTORS_MAX or (activation := self._outlet.borrow(envelope)) is None:
             return None
+        return await self._joined(activation, envelope)
+
+    async def _joined(self, activation: ActorInMemory, envelope: Envelope) -> _Member | None:
+        """An actor that was borrowed, once it has handled its first message; None, and then it was given back."""
         try:
             turn = await activation.open_for(envelope)
             if turn is None or not await turn.chain(envelope):
@@ -139,25 +149,30 @@ class ChainOfTurns:
             activation.forgo(f"its turn in a chain ended with {type(error).__name__}")
             raise
         self._room_bytes -= len(turn.draft.state_bytes)
-        member = self._members[address] = _Member(activation, turn)
+        member = self._members[activation.address] = _Member(activation, turn)
         return member
 
     # --- the end ---
 
-    def submit(self, committer: Committer) -> None:
-        """Hand all of it to the store. Raises StoreError and Overloaded; then it has come to nothing."""
+    def submit(self, committer: Committer, told: Done | None = None) -> None:
+        """Hand all of it to the store. Raises StoreError and Overloaded; then it has come to nothing.
+
+        `told` hears the verdict after all actors.
+        """
         members = list(self._members.values())
         if any(one.activation.stopping or not one.activation.may_commit() for one in members):
             raise StoreUnavailable("an actor left memory while turns followed from one another; they begin again")
         self._ports.failpoint(Failpoint.CHAIN_ENDED)
-        group = TransitionGroup(tuple(one.turn.draft.finish() for one in members))
-        committer.submit(group, partial(self._decided, members))
+        group = TransitionGroup(tuple(one.turn.draft.finish() for one in members), self._command)
+        committer.submit(group, partial(self._decided, members, told))
 
     def abandon(self, reason: str) -> None:
-        """It has come to nothing. The first turn is whoever's it was; all others are as if they had never begun."""
-        for member in list(self._members.values())[1:]:
+        """It has come to nothing. A turn over mail is whoever's it was; all others are as if they had never begun."""
+        for member in list(self._members.values())[0 if self._command is not None else 1 :]:
             member.activation.forgo(reason)
 
-    def _decided(self, members: Sequence[_Member], outcome: Verdict | StoreError) -> None:
+    def _decided(self, members: Sequence[_Member], told: Done | None, outcome: Verdict | StoreError) -> None:
         for member in members:
             member.activation.decided(member.turn.draft, member.batch, outcome, in_chain=True)
+        if told is not None:
+            told(outcome)

@@ -2,6 +2,7 @@
 
 Activation ──a turn that sends messages──▶ Chains.begin ──▶ Chain
 Router.borrow ──a message of a chain──▶ Chains.borrow ──▶ the idle actor that it goes to, or None
+Router.begin  ──a client's command────▶ Chains.begin_with ──▶ UnpostedCommand, or None
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from runtime.durable.residence.memory import Memory
 from runtime.durable.residence.overflows import Overflows
 from runtime.durable.residence.release import Outlet
 from runtime.durable.residence.suspects import Suspects
+from runtime.durable.residence.unposted import UnpostedCommand
 from runtime.durable.turn.chained import ChainedTurn
 from runtime.durable.turn.lost import LostRuns
 from runtime.envelope import Address, Envelope
@@ -74,7 +76,15 @@ class Chains:
         """The chain of a turn that has sent messages; None: nothing may follow it before it is committed."""
         if not self._messages_max or self._host.losses.has_lost(first.address) or not self._is_calm:
             return None
-        return ChainOfTurns(self._outlet, first, turn, batch, self._messages_max, goes_on=self._runs_in_chains)
+        chain = ChainOfTurns(self._kind, self._outlet)
+        chain.begin(first, turn, batch, goes_on=self._runs_in_chains)
+        return chain
+
+    def begin_with(self, command: Envelope, shard: int) -> UnpostedCommand | None:
+        """A client's command that its actor may handle at once; None: it is to be posted."""
+        if not self._messages_max or (activation := self.borrow(command, shard)) is None:
+            return None
+        return UnpostedCommand(command, activation, ChainOfTurns(self._kind, self._outlet))
 
     def borrow(self, envelope: Envelope, shard: int) -> Activation | None:
         """The actor of a message that is no mail, for a chain alone; None when it is to become mail."""

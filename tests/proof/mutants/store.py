@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from runtime.durable.command_ids import check_id
 from runtime.durable.node_client import NodeClient
+from runtime.durable.posting import Posting
 from runtime.durable.residence.activation import Activation
 from runtime.durable.turn.draft import Draft
 from runtime.saga import compensation
@@ -53,10 +54,11 @@ STORE = (
         "A post is answered as committed when it is queued, not when it is in the store.",
         (
             Edit(
-                NodeClient._post,
+                Posting._post,
                 "self._committer.submit(transition, decided)",
                 "self._committer.submit(transition, decided)\n"
-                "    waiting.succeed(CommandOutcome(None, '', envelope.id, envelope.conversation))",
+                "    from runtime.durable.client import CommandOutcome\n"
+                "    one.waiting.succeed(CommandOutcome(None, '', envelope.id, envelope.conversation))",
             ),
         ),
     ),

@@ -58,7 +58,7 @@ class RandomPrograms:
     expects = (
         *("FIRED", "FAULTED", "IGNORED", "DUPLICATE"),
         *("completed", "compensated", "stuck", "cancelled", "relays put back"),
-        *("poisoned", "replayed", "discarded", "too old"),
+        *("poisoned", "replayed", "discarded", "too old", "handled unposted"),
         *("timers fired", "timers moved", "timers cancelled"),
         "version rolled out",
         *("locks granted", "locks lost", "reminded", "started together", "carried over"),
@@ -226,6 +226,7 @@ class ProgramPlay:
             "relays halted": relays["halted"],
             "cancelled": len(accepted),
             "too old": told.too_old,
+            "handled unposted": self._cluster.ledger.seen["UNPOSTED"],
             **self._operators.did,
             **self._repairs.did,
             "abandoned": sagas[SagaRecord.ABANDONED],

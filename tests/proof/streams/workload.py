@@ -117,6 +117,7 @@ class StreamClients:
             "started": _CLIENTS * _COMMANDS,
             "completed": self._done,
             "messages": sum(self._asked.values()),
+            "handled unposted": self._world.ledger.seen["UNPOSTED"],
         }
 
 

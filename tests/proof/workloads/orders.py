@@ -76,7 +76,7 @@ class Orders:
     def __init__(self) -> None:
         self.catalogue = catalogue()
         self.settings: dict[str, Any] = {}
-        self.expects: tuple[str, ...] = ("completed", "cancelled", "sagas compensated")
+        self.expects: tuple[str, ...] = ("completed", "cancelled", "sagas compensated", "handled unposted")
         self.never: tuple[str, ...] = ("MESSAGE_PARKED",)  # No order is poisoned.
 
     def deploy(self, dice: Dice) -> Orders:
@@ -254,6 +254,7 @@ class OrderClients:
             "completed": sum(order.status == READY_TO_SHIP for order in states),
             "cancelled": sum(order.status == CANCELLED for order in states),
             "sagas compensated": sum(one.status == SagaRecord.COMPENSATED for one in sagas),
+            "handled unposted": self._world.ledger.seen["UNPOSTED"],
         }
 
     def _report(self, what: str) -> None:
