@@ -18,6 +18,7 @@ from runtime.saga.checks import check_key_path
 from runtime.saga.child import Child
 from runtime.saga.each import AT_ONCE, AT_ONCE_MAX, Each
 from runtime.saga.first_of import FirstOf
+from runtime.saga.flow import Part
 from runtime.saga.functions import called, check_state, returned_by, takes
 from runtime.saga.inner import path_of
 from runtime.saga.lock import Lock
@@ -95,7 +96,8 @@ class _Inner:
         if isinstance(part, Lock) and self.item_type is not None:
             return read_lock(where, self.state_type, self.name, self.index, part, self.role, self.item_type)
         if not isinstance(part, Step):
-            hint = "; take the lock before" if isinstance(part, Lock) else ""
+            deeper = "; put it into the flow of a saga of its own, and have that as a Child here"
+            hint = "; take the lock before" if isinstance(part, Lock) else deeper if isinstance(part, Part) else ""
             known = "a Step, a Child or a Lock" if self.item_type is not None else "a Step or a Child"
             raise InvalidDefinition(f"{where}: it is {known}, not {shown(part)}{hint}")
         if part.pivot:

@@ -140,7 +140,9 @@ def _items(saga: Instance, each: EachDefinition) -> dict[str, bytes]:
                 raise AuthorFailed(f"{what} made more than {most:,}, which is the limit; split the list")
             key = _key_of(what, each, item)
             if key in items:
-                raise AuthorFailed(f"{what} has the key {key!r} twice; an item is known by its key")
+                raise AuthorFailed(
+                    f"{what} made two of the key {key!r}; an item is known by its key: give each its own"
+                )
             items[key] = item.encode() if isinstance(item, str) else item.SerializeToString(deterministic=True)
     except AuthorFailed:
         raise
@@ -174,7 +176,7 @@ def _several(what: str, made: object) -> Iterable[Any]:
 
 def _key_of(what: str, each: EachDefinition, item: object) -> str:
     if type(item) is not each.item_type:
-        raise AuthorFailed(f"{what} holds a {type(item).__name__}, not a {each.item_type.__name__}")
+        raise AuthorFailed(f"{what} made one of type {type(item).__name__}, not {each.item_type.__name__}")
     key = each.key(item)
     if not isinstance(key, str) or not key:
         raise AuthorFailed(f"{what}: an item has the key {shown(key)}, which is no text that names it")

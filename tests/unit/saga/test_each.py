@@ -24,6 +24,7 @@ from runtime.saga.lock import Lock
 from runtime.saga.on import on
 from runtime.saga.saga import Saga
 from runtime.saga.step import Budget, Step
+from runtime.saga.wait import Wait
 from runtime.testing.transcript import SagaTranscript
 from tests.unit.saga import shop
 from tests.unit.saga.made import made
@@ -300,11 +301,14 @@ def test_past_the_pivot_each_item_is_asked_until_it_is_done() -> None:
 @pytest.mark.parametrize(
     ("made", "why"),
     [
-        ([OrderLine(sku="A"), OrderLine(sku="A")], "items of lines has the key 'A' twice"),
+        (
+            [OrderLine(sku="A"), OrderLine(sku="A")],
+            "items of lines made two of the key 'A'; an item is known by its key",
+        ),
         ([OrderLine()], "items of lines: an item has the key ''"),
         ([OrderLine(sku="A" * 250)], "cannot name its task: lines[KEY] must be at most 256 bytes of UTF-8; it has 257"),
         ([OrderLine(sku="A\nB")], "cannot name its task: lines[KEY] holds a control character (U+000A) at 7"),
-        (["A"], "items of lines holds a str, not a OrderLine"),
+        (["A"], "items of lines made one of type str, not OrderLine"),
         (None, "items of lines made NoneType, not several items"),
         ("AB", "items of lines made str, not several items"),
     ],
@@ -325,7 +329,7 @@ def test_a_list_without_end_is_cut_off_at_the_limit() -> None:
     def many(state: OrderProcessState) -> list[OrderLine]:
         return [OrderLine(sku=str(number)) for number in range(ITEMS_MAX + 1)]
 
-    assert "has the key '0' twice" in under_way(each(items=endless)).record.reason
+    assert "made two of the key '0'" in under_way(each(items=endless)).record.reason
     assert "made more than 100,000, which is the limit" in under_way(each(items=many)).record.reason
 
 
@@ -389,6 +393,7 @@ def takes_text(state: OrderProcessState, line: str) -> CreateShippingLabel:
         ({"tolerate": -1}, "how many items may fail"),
         ({"tolerate": 1, "at_least": 1}, "say one"),
         ({"step": 7}, "lines.step: it is a Step, a Child or a Lock, not 7"),
+        ({"step": Wait(5)}, "not a Wait; put it into the flow of a saga of its own, and have that as a Child here"),
         ({"step": labelling(pivot=True)}, "the pivot stands within another node"),
         ({"step": labelling(do=shop.create_label)}, "create_label takes the state and the item"),
         ({"step": labelling(do=takes_text)}, "takes_text takes str second, and is given the item"),

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 import pytest
+from google.protobuf.struct_pb2 import Struct, Value
 
 from protos.billing_pb2 import BillOrder, OrderBilled, OrderRefunded, RefundOrder
 from protos.orders_pb2 import OrderProcessState
@@ -18,7 +20,9 @@ from runtime.saga.flow import Flow
 from runtime.saga.on import on
 from runtime.saga.saga import Saga
 from runtime.saga.step import Step
+from runtime.saga.wait import Wait
 from runtime.testing.transcript import SagaTranscript
+from tests.unit.saga.made import made
 from tests.unit.saga.shop import PLACED, begin
 from tests.unit.saga.test_checks import bill, one
 
@@ -142,3 +146,21 @@ def returns_state(state: OrderProcessState, event: OrderBilled) -> OrderProcessS
 def test_a_keep_that_says_it_returns_something_is_refused() -> None:
     with pytest.raises(InvalidDefinition, match=r"Wrong.bill.on_answer: returns_state says that it returns something"):
         one(bill(on_answer=returns_state))
+
+
+def test_a_state_with_a_map_has_the_same_bytes_after_the_same_messages() -> None:
+    def in_order(event: OrderPlaced) -> Struct:
+        return Struct(fields={str(one): Value(number_value=one) for one in range(50)})
+
+    def backwards(event: OrderPlaced) -> Struct:
+        return Struct(fields={str(one): Value(number_value=one) for one in reversed(range(50))})
+
+    def record(begin: Callable[[OrderPlaced], Struct]) -> bytes:
+        def wait(state: Struct) -> datetime:
+            return datetime(2100, 1, 1, tzinfo=UTC)
+
+        rest = Wait(until=wait)
+        body = {"started_by": on(OrderPlaced, begin), "rest": rest, "flow": rest}
+        return SagaTranscript(made("Mapped", Saga[Struct], body, kind="mapped")).given(PLACED).record.state
+
+    assert record(in_order) == record(backwards)
