@@ -1,6 +1,6 @@
 """Moves, and the time until every shard is owned again, when a node of a large cluster dies, comes, or leaves.
 
-python -m bench.rebalance [--nodes 100] [--kinds 5] [--shards-per-kind 2000] [--json]
+python -m bench.rebalance [--nodes 100] [--kinds 5] [--beside 1] [--shards-per-kind 2000] [--json]
 
 Membership, leases, placement and hand-over are the product's, over one store in memory, in virtual time. Actors are
 missing: shards are run in name only. So the figures show rounds and leases, and not what rows cost in a real store.
@@ -17,6 +17,7 @@ from typing import Any
 import click
 
 from runtime.adapters import AsyncioTasks
+from runtime.cluster.beside import with_wishes
 from runtime.cluster.lease import ClusterSettings
 from runtime.cluster.membership import Membership
 from runtime.cluster.placement import Slot, place
@@ -35,11 +36,12 @@ _WITHIN_S = 60.0
 @click.command(help=__doc__)
 @click.option("--nodes", type=click.IntRange(3), default=100, show_default=True)
 @click.option("--kinds", type=click.IntRange(1), default=5, show_default=True, help="Each node hosts all of them.")
+@click.option("--beside", type=click.IntRange(0), default=0, show_default=True, help="So many live beside the first.")
 @click.option("--shards-per-kind", type=click.IntRange(1), default=2000, show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
-def main(nodes: int, kinds: int, shards_per_kind: int, as_json: bool) -> None:
+def main(nodes: int, kinds: int, beside: int, shards_per_kind: int, as_json: bool) -> None:
     with asyncio.Runner(loop_factory=VirtualLoop) as runner:
-        figures = runner.run(measure(nodes, kinds, shards_per_kind))
+        figures = runner.run(measure(nodes, kinds, beside, shards_per_kind))
     if as_json:
         print(json.dumps(figures))
         return
@@ -55,8 +57,8 @@ def main(nodes: int, kinds: int, shards_per_kind: int, as_json: bool) -> None:
         print(f"the longest that one was not run: {one['unrun_s']:.2f} s")
 
 
-async def measure(nodes: int, kinds: int, shards_per_kind: int) -> dict[str, Any]:
-    world = SimulatedMembers(kinds, shards_per_kind)
+async def measure(nodes: int, kinds: int, beside: int, shards_per_kind: int) -> dict[str, Any]:
+    world = SimulatedMembers(kinds, beside, shards_per_kind)
     await asyncio.gather(*(world.start(f"node-{number}") for number in range(nodes)))
     await world.even()
     figures: dict[str, Any] = {}
@@ -73,7 +75,8 @@ class SimulatedMember:
     """One node: its membership, and the tasks that end with it. It runs its shards in name only."""
 
     def __init__(self, world: SimulatedMembers, name: str, number: int) -> None:
-        self.row = NodeRow(name, f"life-{number}", f"127.0.0.1:{number}", world.kinds, "1")
+        row = NodeRow(name, f"life-{number}", f"127.0.0.1:{number}", world.kinds, "1")
+        self.row = with_wishes(row, world.beside)
         self.ends_at_once = False
         self._world = world
         self._tasks = AsyncioTasks()
@@ -121,8 +124,9 @@ class SimulatedMember:
 class SimulatedMembers:
     """A store in memory, the nodes on it, and who runs which shard."""
 
-    def __init__(self, kinds: int, shards_per_kind: int) -> None:
+    def __init__(self, kinds: int, beside: int, shards_per_kind: int) -> None:
         self.kinds = tuple(f"kind-{number}" for number in range(kinds))
+        self.beside = dict.fromkeys(self.kinds[1 : beside + 1], self.kinds[0])
         self.clock = VirtualClock(asyncio.get_running_loop())
         self.settings = ClusterSettings(shards_per_kind=shards_per_kind)
         ports = Ports(self.clock, Dice(0, "ids"), Dice(0, "randomness"), AsyncioTasks(), lambda fact: None)
