@@ -2,7 +2,8 @@
 
     answers, faults, silences ──▶ Pauses (one for each node) ──▶ may a new saga begin? does this silence count?
 
-A kind is paused once `pause_after` instances in a row have met a fault or a silence of it, and no answer.
+A kind is paused once `pause_after` instances in a row have met a fault or a silence of it, and no answer. The undo of
+what has faulted is often confirmed at once, since there is nothing to undo: that is no answer.
 Its first answer ends the pause. While it lasts, one thing goes on each `TRIAL_S` seconds, to see whether it answers:
 a new saga, or a command that is asked again. The time of a pause is no silence: a step's timeout begins anew when the
 pause ends. So one dead service has at most `pause_after` sagas for each node turn back, and not all of them.
@@ -45,6 +46,7 @@ class _Standing:
     failed: set[str]  # Keys of the instances that have met failures since its last answer; at most `pause_after`.
     paused_at_s: float = 0.0  # 0: it is not paused.
     tried_at_s: float = 0.0
+    faults: bool = False  # Its last failure was a fault, and no silence.
     resumed_at_s: float = 0.0
     error: str = ""  # with which its pause began
 
@@ -72,10 +74,11 @@ class Pauses:
             if one.paused_at_s
         )
 
-    def failed(self, kind: str, instance: str, error: str, now_s: float) -> None:
+    def failed(self, kind: str, instance: str, error: str, now_s: float, *, by_fault: bool = False) -> None:
         if not self._after:
             return
         one = self._participants.setdefault(kind, _Standing(set()))
+        one.faults = by_fault
         if len(one.failed) < self._after:
             one.failed.add(instance)
         if len(one.failed) >= self._after and not one.paused_at_s:
@@ -92,6 +95,11 @@ class Pauses:
             self._report(ParticipantResumed(kind, round(now_s - one.paused_at_s, 3)))
             one.paused_at_s, one.resumed_at_s = 0.0, now_s
             self._changed()
+
+    def faults(self, kind: str) -> bool:
+        """Whether it has answered nothing since it gave up a command."""
+        one = self._participants.get(kind)
+        return one is not None and one.faults and bool(one.failed)
 
     def paused(self, kinds: Iterable[str]) -> str:
         """The first of these kinds that is paused; empty when none is."""
