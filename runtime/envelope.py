@@ -1,12 +1,14 @@
 """A message on its way to one actor, and the bytes it travels and is stored as.
 
-An envelope is encoded once, when it is made; the store and the mesh carry those bytes unchanged.
+An envelope is encoded once, when a store or a peer is to have it; both carry those bytes unchanged. One that never
+leaves its chain of turns is not encoded at all.
 """
 
 from __future__ import annotations
 
 import hashlib
 import unicodedata
+from dataclasses import field
 from functools import lru_cache
 
 from google.protobuf.message import DecodeError, Message
@@ -73,15 +75,18 @@ class Envelope:
     dones: tuple[str, ...] = ()
     undones: tuple[str, ...] = ()
     begun: bool = False
-    encoded: bytes = b""  # Made from the fields, unless the envelope was read from bytes.
-
-    def __post_init__(self) -> None:
-        if not self.encoded:
-            object.__setattr__(self, "encoded", _bytes_of(self))
+    _encoded: bytes = field(default=b"", init=False, repr=False, compare=False)
 
     @property
     def address(self) -> Address:
         return self.kind, self.key
+
+    @property
+    def encoded(self) -> bytes:
+        """Those from which the envelope was read; otherwise they are made from the fields, once they are asked for."""
+        if not self._encoded:
+            object.__setattr__(self, "_encoded", _bytes_of(self))
+        return self._encoded
 
 
 def _bytes_of(one: Envelope) -> bytes:
@@ -137,7 +142,7 @@ def decode(encoded: bytes) -> Envelope:
     if not (0.0 <= wire.sent_at_s < _END_S and 0.0 <= wire.due_at_s < _END_S):
         raise InvalidMessage(f"an envelope needs a real instant: sent at {wire.sent_at_s}, due at {wire.due_at_s}")
     # The four lists are nearly always empty: to ask costs a third of making a tuple.
-    return Envelope(
+    envelope = Envelope(
         wire.id,
         wire.kind,
         wire.key,
@@ -161,8 +166,9 @@ def decode(encoded: bytes) -> Envelope:
         tuple(wire.dones) if wire.dones else (),
         tuple(wire.undones) if wire.undones else (),
         wire.begun,
-        encoded,
     )
+    object.__setattr__(envelope, "_encoded", encoded)
+    return envelope
 
 
 def is_instant(at_s: float) -> bool:
@@ -225,6 +231,7 @@ def message_id(sent_at_s: float, cause: bytes, position: int, destination: str, 
     return id_head(sent_at_s) + hashlib.blake2b(made_of, digest_size=10).digest()
 
 
+@lru_cache(maxsize=256)
 def id_head(sent_at_s: float) -> bytes:
     """With which 6 bytes the ids begin of all messages whose cause was sent at this instant."""
     return int(sent_at_s * 1000).to_bytes(6, "big")

@@ -58,9 +58,7 @@ def bank(monkeypatch: pytest.MonkeyPatch) -> dict[bytes, Any]:
 
 def probe(number: int, *of: Envelope) -> Envelope:
     asked = ProbeCommands(commands=[one.id for one in of])
-    return dataclasses.replace(
-        bill(number), encoded=b"", type="amends.ProbeCommands", body=asked.SerializeToString(), reply_to=SAGA
-    )
+    return dataclasses.replace(bill(number), type="amends.ProbeCommands", body=asked.SerializeToString(), reply_to=SAGA)
 
 
 def told(turn: Turn) -> list[ProbedCommand]:

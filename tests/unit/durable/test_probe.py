@@ -22,7 +22,7 @@ UNKNOWN, HANDLED, ABSENT = ProbedCommand.UNKNOWN, ProbedCommand.HANDLED, ProbedC
 def probe(number: int, *of: Envelope, **headers: Any) -> Envelope:
     asked = ProbeCommands(commands=[one.id for one in of])
     fields = {"type": "amends.ProbeCommands", "body": asked.SerializeToString(), "reply_to": SAGA, **headers}
-    return dataclasses.replace(bill(number), encoded=b"", **fields)
+    return dataclasses.replace(bill(number), **fields)
 
 
 async def probed(bench: LedgerBench, asked: Envelope, *, before: tuple[Envelope, ...] = ()) -> list[ProbedCommand]:
@@ -116,7 +116,7 @@ async def test_of_a_command_that_was_given_up_nobody_can_tell() -> None:
 
 async def test_of_a_command_older_than_the_retention_nobody_can_tell() -> None:
     bench = await LedgerBench.open()
-    old = dataclasses.replace(bill(1), id=(1000).to_bytes(6, "big") + b"x" * 10, encoded=b"")
+    old = dataclasses.replace(bill(1), id=(1000).to_bytes(6, "big") + b"x" * 10)
     (found,) = await probed(bench, probe(2, old))
     assert (found.finding, "older than the retention" in found.reason) == (UNKNOWN, True)
 
