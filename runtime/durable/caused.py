@@ -12,6 +12,7 @@ A row is kept for each message that was ever handled, and most messages go back 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 from google.protobuf.message import DecodeError
 
@@ -26,19 +27,20 @@ _SHORT_ID_BYTES = 10
 
 def note_caused(caused: CausedList, cause: Envelope, sent: Iterable[Envelope]) -> None:
     """Add messages that were sent to what came of their cause."""
-    head, own_package = id_head(cause.sent_at_s), cause.type.rpartition(".")[0]
+    head, entries = id_head(cause.sent_at_s), caused.caused
     for one in sent:
-        package, dot, name = one.type.rpartition(".")
         to = address_of(one.kind, one.key)
-        if to == cause.sender:
-            to = ""
-        elif one.key == cause.key:
-            to = address_of(one.kind, "")
-        caused.caused.add(  # In place: a message that is made first would be copied by way of its bytes.
-            id=one.id[len(head) :] if one.id.startswith(head) else one.id,
-            address=to,
-            type=dot + name if package == own_package else one.type,
-        )
+        entry = entries.add()  # In place: a message that is made first would be copied by way of its bytes.
+        entry.id = one.id[len(head) :] if one.id.startswith(head) else one.id
+        if to != cause.sender:  # An empty field that is set costs as much as a full one.
+            entry.address = address_of(one.kind, "") if one.key == cause.key else to
+        entry.type = _type_beside(one.type, cause.type)
+
+
+@lru_cache(maxsize=4096)
+def _type_beside(type: str, other: str) -> str:
+    package, dot, name = type.rpartition(".")
+    return dot + name if package == other.rpartition(".")[0] else type
 
 
 def came_of(row: HistoryRow) -> CausedList:

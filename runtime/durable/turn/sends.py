@@ -15,6 +15,7 @@ from runtime.durable.caused import note_caused
 from runtime.durable.kind import key_for
 from runtime.durable.turn.draft import SENT_MAX, ClientAnswer, Draft
 from runtime.durable.turn.kept_input import keep_input
+from runtime.durable.turn.new_timer import check_timer, new_timer
 from runtime.envelope import (
     Address,
     Envelope,
@@ -81,23 +82,7 @@ class Sends:
             self.answer = decision.answer
         for change in decision.timers:
             if isinstance(change, SetTimer):
-                self._check_timer(change)
-
-    def _check_timer(self, timer: SetTimer) -> None:
-        """Refuse what could not be written into the actor's row, or never be delivered. Raises InvalidMessage."""
-        name: object = timer.name
-        if not isinstance(name, str):
-            raise InvalidMessage(f"a timer is known by a name; {name!r} is no text")
-        check_key(name, "the name of a timer")
-        if not is_instant(timer.due_at_s):
-            raise InvalidMessage(f"the timer {name!r} is due at {timer.due_at_s}, which is no instant since 1970")
-        message: object = timer.message
-        if message is None:
-            return
-        if not isinstance(message, Message):
-            raise InvalidMessage(f"the timer {name!r} would bring a {type(message).__name__}, which is no message")
-        contract = self._kind.contracts.of(message)
-        check_size(contract.name, body_of(message), self._kind.limits.message_bytes_max)
+                check_timer(change, self._kind.contracts, self._kind.limits.message_bytes_max)
 
     def fault(self, error: str, attempts: int) -> None:
         """Tell the actor that sent the command that it will not be handled, unless an operator replays it."""
@@ -118,25 +103,15 @@ class Sends:
             self._reply(message, message.DESCRIPTOR.full_name, body_of(message))
 
     def change_timers(self, changes: Sequence[SetTimer | CancelTimer]) -> None:
-        in_own = bool(self._kind.behaviour.process)  # The timers of a process are of its actor's conversation.
+        draft, conversation, process = self._draft, self._conversation, self._process
+        if self._kind.behaviour.process:  # The timers of a process are of its actor's conversation.
+            conversation, process = b"", ""
+        trace = draft.traceparent(self._cause) if draft.traces else ""
         for change in changes:
             if isinstance(change, CancelTimer):
-                self._draft.drop_timer(change.name)
-                continue
-            message = change.message or durable_pb2.TimerFired(name=change.name)
-            self._draft.move_timer(
-                durable_pb2.Timer(
-                    name=change.name,
-                    due_at_s=change.due_at_s,
-                    type=message.DESCRIPTOR.full_name,
-                    body=message.SerializeToString(),
-                    set_by=self._cause.id,
-                    after_mail=change.after_mail,
-                    conversation=b"" if in_own else self._conversation,
-                    process="" if in_own else self._process,
-                    traceparent=self._draft.traceparent(self._cause) if self._draft.traces else "",
-                )
-            )
+                draft.drop_timer(change.name)
+            else:
+                draft.move_timer(new_timer(change, self._cause.id, conversation, process, trace))
 
     def rename_timers(self, names: Mapping[str, str]) -> None:
         """By the old name, the new one: each keeps its instant."""
@@ -165,7 +140,12 @@ class Sends:
         begun = self._kind.begun_by(self._cause)
         if not (self.sent or self._unheard or self._settled or begun or keeps_input):
             return b""
-        caused = durable_pb2.CausedList(unheard=self._unheard, begun=begun, settled=self._settled)
+        caused = durable_pb2.CausedList()
+        if self._unheard or self._settled:  # Rarely, and even empty lists cost a lot.
+            caused.unheard.extend(self._unheard)
+            caused.settled.extend(self._settled)
+        if begun:
+            caused.begun = begun
         if keeps_input:
             keep_input(caused.input, self._cause, len(self._draft.history))
         note_caused(caused, self._cause, self.sent)

@@ -148,9 +148,9 @@ _MAIL = (
     _bug(
         "past-timer-refused",
         "A timer that is dated in the past is refused.",
-        Sends._check_timer,
-        "if not is_instant(timer.due_at_s):",
-        "if not is_instant(timer.due_at_s) or timer.due_at_s <= self._draft.now_s:",
+        Sends.take,
+        "check_timer(change,",
+        "check_timer(change if change.due_at_s > self._draft.now_s else SetTimer(change.name, -1.0),",
     ),
     _bug("charged-twice", "An order is charged twice.", Billing._charge, "bill.charges += 1", "bill.charges += 2"),
     _bug(

@@ -117,7 +117,7 @@ TIMERS = (
     Mutant(
         "cancel-ignored",
         "Cancelling a timer does nothing.",
-        (Edit(Sends.change_timers, "self._draft.drop_timer(change.name)", "pass"),),
+        (Edit(Sends.change_timers, "draft.drop_timer(change.name)", "pass"),),
     ),
     Mutant(
         "timers-of-failed-turns",
@@ -131,8 +131,8 @@ TIMERS = (
         (
             Edit(
                 Sends.change_timers,
-                "message = change.message or",
-                "if change.name in self._draft.timers:\n            continue\n        message = change.message or",
+                "else:",
+                "elif change.name not in draft.timers:",
             ),
         ),
         workload="random",
