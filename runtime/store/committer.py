@@ -47,7 +47,7 @@ _COMMITTED = Verdict.COMMITTED  # Looked up once, since each transition asks for
 Done = Callable[[Verdict | StoreError], None]
 """Told what became of a transition: exactly once, from the event loop, never before `submit` has returned."""
 
-_Job = tuple[Unit, Done]
+_Job = tuple[Unit, Done, int]  # with the bytes that it weighs, which each batch asks for
 
 _COMMIT_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _BATCHES = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0)
@@ -118,7 +118,7 @@ class Committer:
             raise StoreUnavailable("this node is stopping and takes no more work; send it to another node")
         if len(self._queue) >= self.waiting_max and not _has_run(unit):
             raise Overloaded(f"{len(self._queue)} transitions wait for the store, the most allowed; try again later")
-        self._queue.append((unit, done))
+        self._queue.append((unit, done, unit.weight_bytes))
         if self._drain is None:
             self._drain = self._ports.tasks.start(self._drain_queue(), name="committer")
 
@@ -155,7 +155,7 @@ class Committer:
 
     async def _commit(self, jobs: list[_Job]) -> list[_Job]:
         """Commit once and tell everyone; gives those of an unknown outcome that turned out not to be written."""
-        batch = Batch([unit for unit, _ in jobs], lambda: self._join(jobs))
+        batch = Batch([unit for unit, _, _ in jobs], lambda: self._join(jobs))
         started_s = self._ports.clock.monotonic_s()
         self._ports.failpoint(Failpoint.COMMIT_GATHERED)
         try:
@@ -180,7 +180,7 @@ class Committer:
         self.stats.batches.add(len(jobs))
         self._ports.failpoint(Failpoint.COMMIT_ANSWERED)
         self._keep(batch, [verdict is _COMMITTED for verdict in verdicts])
-        for (_, done), verdict in zip(jobs, verdicts, strict=True):
+        for (_, done, _), verdict in zip(jobs, verdicts, strict=True):
             self._tell(done, verdict)
         self._ports.failpoint(Failpoint.COMMIT_TOLD)
         return []
@@ -192,16 +192,16 @@ class Committer:
         """
         new = self._more(jobs)
         jobs += new
-        return [unit for unit, _ in new]
+        return [unit for unit, _, _ in new]
 
     def _more(self, jobs: Sequence[_Job]) -> list[_Job]:
         """What a batch with these still has room for, taken from the queue in order."""
         room, room_bytes = self._batch_max - len(jobs), self._batch_bytes_max
-        room_bytes -= sum(unit.weight_bytes for unit, _ in jobs)
+        room_bytes -= sum([weight for _, _, weight in jobs])
         new: list[_Job] = []
         queue = self._queue
         while queue and len(new) < room:
-            room_bytes -= queue[0][0].weight_bytes
+            room_bytes -= queue[0][2]
             if room_bytes < 0:
                 break
             new.append(queue.popleft())
@@ -218,7 +218,7 @@ class Committer:
         missing = [job for job, is_there in zip(jobs, there, strict=True) if not is_there]
         self._ports.report(CommitSettled(len(jobs) - len(missing), len(missing)))
         self._keep(batch, there)
-        for (_, done), is_there in zip(jobs, there, strict=True):
+        for (_, done, _), is_there in zip(jobs, there, strict=True):
             if is_there:
                 self._tell(done, Verdict.COMMITTED)
         return missing
@@ -247,7 +247,7 @@ class Committer:
 
     def _fail(self, jobs: Sequence[_Job], error: StoreError) -> None:
         self.stats.failures += len(jobs)
-        for _, done in jobs:
+        for _, done, _ in jobs:
             self._tell(done, error)
 
     def _tell(self, done: Done, outcome: Verdict | StoreError) -> None:

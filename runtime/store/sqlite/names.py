@@ -52,10 +52,12 @@ class NameNumbers:
 
         A sender is a number if it is the actor of that kind which has the row's own key; else it stays a text.
         """
-        found = list(rows)
+        found, known = list(rows), self._known
         for start in range(0, len(rows), _WIDTH):
             for place in _PLACES:
-                found[start + place] = self._number(connection, str(rows[start + place]))
+                name = str(rows[start + place])
+                number = known.get(name)  # As nearly always.
+                found[start + place] = self._number(connection, name) if number is None else number
             kind, slash, key = str(rows[start + _SENDER_AT]).partition("/")
             if slash and key == rows[start + _KEY_AT]:
                 found[start + _SENDER_AT] = self._number(connection, kind)

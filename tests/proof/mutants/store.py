@@ -213,9 +213,9 @@ STORE = (
         (
             Edit(
                 Committer._commit,
-                "for (_, done), verdict in zip(jobs, verdicts, strict=True):",
+                "for (_, done, _), verdict in zip(jobs, verdicts, strict=True):",
                 "worst = Verdict.CONFLICT if Verdict.CONFLICT in verdicts else None\n"
-                "    for (_, done), verdict in ((job, worst or one) for job, one in zip(jobs, verdicts, strict=True)):",
+                "    for (_, done, _), verdict in ((job, worst or one) for job, one in zip(jobs, verdicts, strict=True)):",
             ),
         ),
     ),
