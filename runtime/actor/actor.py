@@ -29,6 +29,10 @@ class Actor:
     async def stopped(self, context: Context) -> None:
         """After the last message of this instance, its children gone; also when `started` or a handler failed."""
 
+    def ends_in_silence(self) -> bool:
+        """Whether `stopped` would do nothing now. Then an actor at rest ends at once, and is not run once more."""
+        return type(self).stopped is Actor.stopped
+
 
 class BatchActor(Actor):
     """Gets all that waits at once, up to its throughput; for work that is cheaper by the dozen."""

@@ -83,7 +83,7 @@ class Lifecycle(Relative):
     # --- for the parent ---
 
     def order(self, *, restart: bool) -> None:
-        """Restart, or stop for good. An actor at rest that has no `stopped` and no children stops at once."""
+        """Restart, or stop for good. An actor at rest without children, whose `stopped` does nothing, stops at once."""
         if not restart and not self.flags & (SCHEDULED | BLOCKED) and self._ends_in_silence():
             self._end()
             return
@@ -229,7 +229,7 @@ class Lifecycle(Relative):
     def _ends_in_silence(self) -> bool:
         if self.family is not None and self.family.children:
             return False
-        return self.actor is None or type(self.actor).stopped is Actor.stopped
+        return self.actor is None or (isinstance(self.actor, Actor) and self.actor.ends_in_silence())
 
     def _end(self) -> None:
         self.tidy_up()

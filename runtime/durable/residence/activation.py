@@ -40,8 +40,12 @@ class Activation(ActorInMemory):
 
     async def stopped(self, context: Context) -> None:
         self.stopping = True
-        self.ref = self._context = None  # they are a cycle, and there are thousands of actors
+        self.ref = self._context = None
         self._host.gone(self)
+
+    def ends_in_silence(self) -> bool:
+        """Who drops an actor from memory has done all that `stopped` would do, except for suspects."""
+        return self.stopping and self._host.suspects.is_empty
 
     async def receive_batch(self, context: Context, messages: Sequence[Any]) -> None:
         if self.stopping:

@@ -150,6 +150,15 @@ class ActorInMemory(BatchActor):
     def is_idle(self) -> bool:
         return not self.busy and not self.pending
 
+    def stop_cell(self) -> bool:
+        """True: the cell was at rest, and has ended. They are a cycle, and there are thousands of actors."""
+        if self.ref is None:
+            return True
+        self.ref.stop()
+        if self.ref.is_stopped:
+            self.ref = self._context = None
+        return self.ref is None
+
     # --- turns ---
 
     async def _read_row(self) -> bool:
@@ -184,14 +193,14 @@ class ActorInMemory(BatchActor):
         """Its turn over a message that is in no store; None when that has to become mail."""
         try:
             self._is_guess = not self.fetched and self._host.chains.take_for_new(self)
-            self.fetched = self.fetched or self._is_guess
+            self.fetched = has_row = self.fetched or self._is_guess
             if not self._loaded and not await self._read_row():
                 return None
         except (StoreError, DecodeError):
             return None
         assert self._state is not None
         versioned = self._host.chains.versioned
-        if self.pending or not self.may_chain:
+        if not has_row and (self.pending or not self.may_chain):  # Mail may have come while the row was read.
             return None
         if versioned is not None and versioned.lacks(self._state, envelope.key, envelope.type) is not None:
             return None

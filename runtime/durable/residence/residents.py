@@ -274,8 +274,8 @@ class Residents:
         is_forgotten = False
         if self._memory.remove(activation):
             is_forgotten = self._backlog.left_memory(address, activation.shard)
-        if activation.ref is not None:
-            activation.ref.stop()
+        if activation.stop_cell():
+            self._memory.look_for_idle()
         return is_forgotten
 
     def _leave(self, activation: ActorInMemory) -> None:

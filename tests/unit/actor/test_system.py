@@ -10,6 +10,7 @@ import pytest
 
 from runtime.actor.actor import Actor
 from runtime.actor.cell import Cell
+from runtime.actor.context import Context
 from runtime.actor.dead_letters import DeadLetter, Reason
 from runtime.actor.event_stream import EventStream
 from runtime.actor.supervision import ActorFailed, ActorOptions, HookFailed, Restart
@@ -125,6 +126,40 @@ async def test_an_actor_without_hooks_ends_within_the_call_when_it_rests(stage: 
     ref.stop()
     assert ref.is_stopped
     stage.system.spawn(Actor, "a")
+
+
+class Leaver(Actor):
+    """Says goodbye in `stopped`, unless all is said already."""
+
+    def __init__(self, *, is_done: bool) -> None:
+        self.is_done = is_done
+        self.said: list[str] = []
+
+    def ends_in_silence(self) -> bool:
+        return self.is_done
+
+    async def stopped(self, context: Context) -> None:
+        self.said.append("goodbye")
+
+
+async def test_an_actor_with_nothing_left_to_do_ends_within_the_call_and_is_not_run_once_more(stage: Stage) -> None:
+    leaver = Leaver(is_done=True)
+    ref = stage.system.spawn(lambda: leaver, "a")
+    ref.stop()
+    assert ref.is_stopped
+    await stage.quiet()
+    assert leaver.said == []
+
+
+async def test_an_actor_says_goodbye_that_has_something_left_or_is_not_at_rest(stage: Stage) -> None:
+    busy, waiting = Leaver(is_done=False), Leaver(is_done=True)
+    refs = [stage.system.spawn(lambda: busy, "busy"), stage.system.spawn(lambda: waiting, "waiting")]
+    refs[1].try_tell("hello")
+    for ref in refs:
+        ref.stop()
+    assert not any(ref.is_stopped for ref in refs)
+    await stage.quiet()
+    assert (busy.said, waiting.said) == (["goodbye"], ["goodbye"])
 
 
 async def test_failures_and_dead_letters_are_on_the_event_stream(stage: Stage) -> None:
