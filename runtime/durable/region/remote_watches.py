@@ -44,12 +44,12 @@ class RemoteWatches:
     def begin(self, address: str) -> None:
         """Somebody here has begun to watch an actor, and has not looked into the store yet."""
         place = self._asked[address] = self._place_of(address)
-        self._ask(place[0], mesh_pb2.Watch(address=address, node=self._node))
+        self._ask(place[0], address)
 
     def end(self, address: str) -> None:
         """Nobody here watches an actor any more."""
         owner, _, _ = self._asked.pop(address, _NOWHERE)
-        self._ask(owner, mesh_pb2.Watch(address=address, node=self._node, stop=True))
+        self._ask(owner, address, stop=True)
 
     def on_view(self, view: ClusterView) -> None:
         """Ask the new owners of what has moved, and have the former ones forget it."""
@@ -73,17 +73,18 @@ class RemoteWatches:
 
     def _move(self, address: str, former: str, owner: str) -> None:
         if former != owner:
-            self._ask(former, mesh_pb2.Watch(address=address, node=self._node, stop=True))
+            self._ask(former, address, stop=True)
         if owner == self._node:
             self._watches.on_look(mesh_pb2.Look(address=address))  # The former owner may have told nobody.
         else:
             self._ask_again(address, owner)
 
     def _ask_again(self, address: str, owner: str) -> None:
-        self._ask(owner, mesh_pb2.Watch(address=address, node=self._node, confirm=True))
+        self._ask(owner, address, confirm=True)
 
-    def _ask(self, owner: str, watch: mesh_pb2.Watch) -> None:
+    def _ask(self, owner: str, address: str, *, stop: bool = False, confirm: bool = False) -> None:
         if owner and owner != self._node:
+            watch = mesh_pb2.Watch(address=address, node=self._node, stop=stop, confirm=confirm)
             self._signal(owner, mesh_pb2.Signal(watch=watch))
 
     def _place_of(self, address: str) -> _Place:

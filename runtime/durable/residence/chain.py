@@ -17,9 +17,11 @@ read again. The first of them has lost a turn, and so begins no other chain unti
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from collections.abc import Sequence
 from functools import partial
+from typing import Any
 
 from runtime.durable.kind import Kind
 from runtime.durable.residence.actor_in_memory import ActorInMemory
@@ -75,6 +77,7 @@ class ChainOfTurns:
         self._room = limits.chain_messages_max
         self._room_bytes = limits.turn_bytes_max
         self._time = TurnTime(self._ports, limits.turn_s)
+        self._task: asyncio.Task[Any] | None = None  # which runs it
 
     def begin(self, first: ActorInMemory, turn: ChainedTurn, batch: Sequence[Envelope], *, goes_on: bool) -> None:
         """From a turn over mail on. `goes_on`: its actor may handle what comes back to it, too."""
@@ -84,6 +87,7 @@ class ChainOfTurns:
 
     async def begin_with(self, command: Envelope, actor: ActorInMemory) -> bool:
         """From a client's command on. False: its actor, which was borrowed, cannot handle it before it is mail."""
+        self._task = asyncio.current_task()
         if await self._joined(actor, command) is None:
             return False
         self._command = command
@@ -97,6 +101,7 @@ class ChainOfTurns:
 
     async def follow(self) -> None:
         """Handle what may be handled at once, the earliest sent first. Raises nothing but orders to end."""
+        self._task = asyncio.current_task()
         queue = deque((member, one, 1) for member in self._members.values() for one in self._new(member))
         while queue and self._room > 0 and self._room_bytes > 0 and not self._time.is_over:
             sender, envelope, depth = queue.popleft()
@@ -133,7 +138,7 @@ class ChainOfTurns:
             return None
         member = self._members.get(address)
         if member is not None:
-            return member if member.may_go_on and await member.turn.chain(envelope) else None
+            return member if member.may_go_on and await member.turn.chain(envelope, self._task) else None
         if len(self._members) >= _ACTORS_MAX or (activation := self._outlet.borrow(envelope)) is None:
             return None
         return await self._joined(activation, envelope)
@@ -142,7 +147,7 @@ class ChainOfTurns:
         """An actor that was borrowed, once it has handled its first message; None, and then it was given back."""
         try:
             turn = await activation.open_for(envelope)
-            if turn is None or not await turn.chain(envelope):
+            if turn is None or not await turn.chain(envelope, self._task):
                 activation.give_back()
                 return None
         except BaseException as error:
@@ -160,7 +165,7 @@ class ChainOfTurns:
         `told` hears the verdict after all actors.
         """
         members = list(self._members.values())
-        if any(one.activation.stopping or not one.activation.may_commit() for one in members):
+        if any(one.activation.stopping for one in members) or not members[0].activation.may_commit():
             raise StoreUnavailable("an actor left memory while turns followed from one another; they begin again")
         self._ports.failpoint(Failpoint.CHAIN_ENDED)
         group = TransitionGroup(tuple(one.turn.draft.finish() for one in members), self._command)

@@ -67,10 +67,12 @@ class Release:
         self._put_off = put_off
 
     def __call__(self, draft: Draft) -> None:
-        self.counts.add(draft, self._clock.monotonic_s())
+        if draft.kind.is_watched:
+            self.counts.add(draft, self._clock.monotonic_s())
         if draft.traces and draft.kind.tracing is not None:
             draft.kind.tracing.committed(draft)
-        self.handled.add(draft.consumed)
+        if draft.consumed:
+            self.handled.add(draft.consumed)
         if draft.never_to_run:
             self.handled.add(draft.never_to_run)
         if draft.failed:
@@ -89,7 +91,8 @@ class Release:
         if draft.timers:
             outlet.arm_timers(row, draft.timers.values())
         outlet.tell_watchers(row)
-        draft.kind.report(draft.facts)
+        if draft.facts:
+            draft.kind.report(draft.facts)
         if draft.alarm:
             where, trace = address_of(*draft.address), draft.trace_of(draft.last_message_id)
             draft.kind.ports.report(ActorNeedsHelp(where, draft.alarm, row.conversation.hex(), trace))

@@ -9,7 +9,9 @@ does one whose handler waits, since the turns before it would wait with it.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
+from typing import Any
 
 from runtime.durable.traces.tracing import BegunSpan
 from runtime.durable.turn.invocation import invoke
@@ -34,8 +36,11 @@ class ChainedTurn(Turn):
 
     __slots__ = ()
 
-    async def chain(self, envelope: Envelope) -> bool:
-        """Handle a message that is in no store. False: nothing has come of it, and it has to become mail."""
+    async def chain(self, envelope: Envelope, task: asyncio.Task[Any] | None) -> bool:
+        """Handle a message that is in no store. False: nothing has come of it, and it has to become mail.
+
+        `task` is the one that runs.
+        """
         kind, draft = self._kind, self.draft
         if self._keeper.is_unkept or len(draft.state_bytes) > _STATE_BYTES_MAX or draft.is_full:
             return False
@@ -52,7 +57,7 @@ class ChainedTurn(Turn):
         try:
             delivery = self._delivery(envelope, message, 0, sends, do_failed=False)
             handling = kind.behaviour.handle(self.state, delivery)
-            decision = await invoke(handling, envelope, kind.ports, self._timeout_s, may_wait=False)
+            decision = await invoke(handling, envelope, kind.ports, self._timeout_s, task=task, may_wait=False)
             sends.take(decision)
             self._keeper.keep()
         except Exception:  # noqa: BLE001 -- whatever it is, the message becomes mail, and is run and judged as such

@@ -37,17 +37,25 @@ class HandlerWaits(Exception):
 
 
 async def invoke(
-    steps: Coroutine[Any, Any, T], envelope: Envelope, ports: Ports, timeout_s: float, *, may_wait: bool = True
+    steps: Coroutine[Any, Any, T],
+    envelope: Envelope,
+    ports: Ports,
+    timeout_s: float,
+    *,
+    task: asyncio.Task[Any] | None = None,
+    may_wait: bool = True,
 ) -> T:
     """What the handler decides over a message. `steps` is its coroutine, which has not begun.
 
+    `task` is the one that runs; who knows it saves asking for it.
     Raises what the handler raises, HandlerQuit, HandlerTimedOut, or an order to end. One that waits and may not is
     closed, and HandlerWaits is raised.
     """
     context, handling = copy_context(), ports.handling
     handling.steps += 1
     handling.message = envelope
-    task = cast(asyncio.Task[Any], asyncio.current_task())
+    if task is None:
+        task = cast(asyncio.Task[Any], asyncio.current_task())
     orders = task.cancelling()
     try:
         awaited = context.run(steps.send, None)

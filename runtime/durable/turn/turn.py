@@ -253,7 +253,7 @@ class Turn:
             self._kind.subscribers.unreached,
             draft.timers[envelope.timer].first_id if envelope.timer else b"",
             draft.timers,
-            draft.traceparent(envelope),
+            draft.traceparent(envelope) if draft.traces else envelope.traceparent,
             self._kind.is_watched,
         )
 

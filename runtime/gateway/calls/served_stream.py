@@ -24,6 +24,7 @@ from runtime.gateway.calls.frames import FRAME_BYTES_MAX, CallLimits, check_call
 from runtime.gateway.calls.served_call import Opened, StreamedCall
 from runtime.ports import Cancellable, Fact, Link, Ports
 from runtime.protos import calls_pb2
+from runtime.record import record
 
 __all__ = ["CallCount", "CallStreamEnded", "CallStreamRefused", "FindMethod", "ServedStream"]
 
@@ -59,7 +60,7 @@ class CallCount:
     now: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class _UnderWay:
     task: asyncio.Task[Any]
     seen: StreamedCall
