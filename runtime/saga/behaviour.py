@@ -34,6 +34,20 @@ from runtime.store.records import Outcome, Subscription
 __all__ = ["SagaBehaviour"]
 
 _RECORD = saga_pb2.SagaRecord
+_OWN: frozenset[type[Message]] = frozenset(
+    (
+        durable_pb2.Fault,
+        durable_pb2.Undone,
+        lock_pb2.DeadlockSearch,
+        saga_pb2.CancelSaga,
+        saga_pb2.EventCame,
+        saga_pb2.RepairSaga,
+        saga_pb2.RetrySaga,
+        saga_pb2.UndoSaga,
+        *LOCK_NEWS,
+    )
+)
+"""Messages of the runtime that mean more than an answer, or a start."""
 _NOT_OURS_PAUSE_S = 60.0  # until a timer of another version's instance is looked at again
 _TIMER_PAUSE_S = 60.0  # until a timer comes again in whose turn something failed that is not the author's
 _AT_REST = frozenset((_RECORD.NONE, _RECORD.COMPLETED, _RECORD.COMPENSATED, _RECORD.STUCK, _RECORD.ABANDONED))
@@ -185,6 +199,9 @@ class SagaBehaviour:
         message, envelope = delivery.message, delivery.envelope
         if envelope.timer:
             return inputs.TimerFired(envelope.timer)
+        if type(message) not in _OWN:  # As nearly always, and each question below costs something.
+            asked = envelope.in_reply_to
+            return inputs.Answered(asked, message) if asked else self._unasked(record, message, envelope)
         if isinstance(message, saga_pb2.CancelSaga):
             return inputs.CancelRequested(message.reason)
         if isinstance(message, saga_pb2.RetrySaga):

@@ -52,7 +52,7 @@ class Refusal(Enum):
 
 def ask(exchange: Exchange, command_id: bytes, now_s: float) -> None:
     """The question is sent, for the first time or again."""
-    if exchange.earlier_ids:
+    if exchange.command_id and exchange.earlier_ids:
         for id in [one for one in exchange.earlier_ids if one in exchange.faulted_ids]:
             exchange.earlier_ids.remove(id)  # whoever answers this command knows what became of that one
     exchange.command_id = command_id

@@ -27,7 +27,7 @@ def freeze(definition: Definition, record: SagaRecord, answered: TaskRecord | No
 
     `answered` is the task by whose answer it is replaced, whose own state will be the next one.
     """
-    within = _undone_past_pivot(definition)
+    within = _undone_past_pivot(definition) if record.pivot_passed else ()
     if record.pivot_passed and not within:  # nothing that is done will be undone
         return
     concerned = [
@@ -47,7 +47,8 @@ def freeze(definition: Definition, record: SagaRecord, answered: TaskRecord | No
 
 def take_present(task: TaskRecord) -> None:
     """From now on the state of this task is the present one: its command is made from it, or its step is done."""
-    task.ClearField("undo_state")
+    if task.undo_state:
+        task.ClearField("undo_state")
 
 
 def state_for(record: SagaRecord, task: TaskRecord) -> bytes:

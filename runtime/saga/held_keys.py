@@ -46,7 +46,8 @@ def hears(saga: Instance, given: inputs.Input) -> bool:
     """Whether the input is what the actor of a key says of it; then the record knows it now."""
     if not isinstance(given, inputs.Answered | inputs.Faulted):
         return False
-    entry = next((one for one in saga.record.keys if one.command_id == given.command_id), None)
+    keys = saga.record.keys
+    entry = next((one for one in keys if one.command_id == given.command_id), None) if keys else None
     if entry is None:
         return False
     match given:

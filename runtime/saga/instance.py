@@ -35,6 +35,8 @@ class Question(Enum):
     UNDO = auto()
     PROBE = auto()
 
+    __hash__ = object.__hash__  # Each answer is looked up by it, and an enum's own hash is made in Python.
+
 
 class Instance:
     """The record and what goes out with it."""

@@ -127,7 +127,8 @@ def keep(saga: Instance, step: StepDefinition, task: TaskRecord, answer: Message
         return failed(str(error))
     finally:
         frozen.take_present(task)
-    task.ClearField("unkept")
+    if task.HasField("unkept"):
+        task.ClearField("unkept")
     return DONE
 
 
