@@ -113,6 +113,11 @@ class Router:
                 sweeper.ownership.on_declined_push(shard)
             self._ports.failpoint(Failpoint.PUSH_UNOWNED)
 
+    def is_here(self, envelope: Envelope) -> bool:
+        """See Outlet."""
+        sweeper = self.sweepers.get(envelope.kind)
+        return sweeper is not None and shard_of(envelope.key, self._shards_per_kind) in sweeper.ownership.live
+
     def borrow(self, envelope: Envelope) -> Activation | None:
         """See Outlet: an actor of this node, by the same rules by which a push would be delivered."""
         sweeper = self.sweepers.get(envelope.kind)

@@ -76,6 +76,8 @@ class Chains:
         """The chain of a turn that has sent messages; None: nothing may follow it before it is committed."""
         if not self._messages_max or self._host.losses.has_lost(first.address) or not self._is_calm:
             return None
+        if not any(map(self._outlet.is_here, turn.draft.outgoing)):
+            return None
         chain = ChainOfTurns(self._kind, self._outlet)
         chain.begin(first, turn, batch, goes_on=self._runs_in_chains)
         return chain

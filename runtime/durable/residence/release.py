@@ -40,6 +40,9 @@ class ActorNeedsHelp(Fact):
 class Outlet(Protocol):
     """The way from a turn to everybody else."""
 
+    def is_here(self, envelope: Envelope) -> bool:
+        """Whether a message goes to an actor of this node."""
+
     def borrow(self, envelope: Envelope) -> Activation | None:
         """The actor that a message goes to, for a chain alone, if it is idle and may handle what is no mail."""
 

@@ -15,7 +15,7 @@ from runtime.durable.residence.memory import ActivationReloaded
 from runtime.failpoints import Failpoint
 from runtime.store.records import Expected, Outcome, Transition, Verdict
 from tests.unit.durable.link import ChainLink, to
-from tests.unit.durable.local import in_virtual_time
+from tests.unit.durable.local import LocalNode, in_virtual_time
 from tests.unit.durable.street import SHORT, street
 from tests.unit.durable.till import CONVERSATION, Post
 
@@ -36,6 +36,26 @@ def test_turns_that_follow_from_one_another_are_one_commit_and_no_mail() -> None
                 (kind, Outcome.HANDLED, 1) for kind in ("billing", "sales", "warehouse")
             ], "the history tells of each, the cause before its effect"
             assert [row.cause for row in rows[1:]] == [row.id for row in rows[:-1]]
+
+    run(scenario)
+
+
+def test_no_chain_begins_where_nothing_was_sent_to_an_actor_of_the_node() -> None:
+    async def scenario() -> None:
+        local = await LocalNode([ChainLink("billing", sends={1: (to("sales", 2),)})]).start()
+        borrow, asked = local.router.borrow, []
+
+        def borrowing(envelope: Any) -> Any:
+            asked.append(envelope.kind)
+            return borrow(envelope)
+
+        local.router.borrow = borrowing  # type: ignore[method-assign]  # this object alone
+        post = Post(local)
+        await post.send(post.bill(1))
+        await local.sleep(1.0)
+        assert [row.kind for row in await local.store.mail_of_conversation(CONVERSATION)] == ["sales"]
+        assert asked == []
+        await local.stop()
 
     run(scenario)
 
