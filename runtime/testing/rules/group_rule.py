@@ -8,7 +8,7 @@ Ledger ──a group that was committed──▶ broken_group ──▶ (text, c
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 
 from runtime.envelope import Envelope, address_of
 from runtime.store.groups import TransitionGroup
@@ -17,8 +17,8 @@ from runtime.store.records import MailRow, Transition
 __all__ = ["broken_group", "never_mail", "sends_of"]
 
 
-def broken_group(group: TransitionGroup) -> Iterator[tuple[str, bytes]]:
-    """What is wrong with a group by itself."""
+def broken_group(group: TransitionGroup, waiting: Container[bytes] = ()) -> Iterator[tuple[str, bytes]]:
+    """What is wrong with a group by itself, and beside what waits as mail, by ids."""
     members = {one.actor.address: one for one in group.members if one.actor is not None}
     if len(members) < len(group.members):
         yield "a group has two turns of one actor, or a part that is no turn", b""
@@ -33,13 +33,13 @@ def broken_group(group: TransitionGroup) -> Iterator[tuple[str, bytes]]:
             yield f"{name} was sent for later, and was handled at once", envelope.conversation
         if any(envelope.id in _waiting(member) for member in group.members):
             yield f"{name} was passed on, and was mail as well", envelope.conversation
-    yield from _broken_command(group)
+    yield from _broken_command(group, waiting)
     for member in group.members[1:]:
         if not any(row.id in passed for row in member.history) or member.consumed or member.rescheduled:
             yield f"a group has a turn of {member.key} that no other turn of it has led to", b""
 
 
-def _broken_command(group: TransitionGroup) -> Iterator[tuple[str, bytes]]:
+def _broken_command(group: TransitionGroup, waiting: Container[bytes]) -> Iterator[tuple[str, bytes]]:
     command = group.command
     if command is None:
         return
@@ -48,6 +48,8 @@ def _broken_command(group: TransitionGroup) -> Iterator[tuple[str, bytes]]:
         yield f"{name} was never mail, and its group has not begun with it", command.conversation
     if first.consumed or first.given_up or first.rescheduled:
         yield f"{name} was never mail, and was handled together with what was", command.conversation
+    if command.id in waiting:
+        yield f"{name} was handled beside its mail, which waits", command.conversation
     if command.sender or command.cause:
         yield f"{name} was sent by {command.sender or 'another message'}", command.conversation
 

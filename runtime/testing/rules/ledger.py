@@ -80,7 +80,7 @@ class Ledger:
         """Messages that went from one member to another were never mail: the group itself says what was sent."""
         self.seen["GROUP"] += 1
         self.seen["UNPOSTED"] += group.command is not None
-        for what, conversation in broken_group(group):
+        for what, conversation in broken_group(group, self.waiting):
             self._broken("I17", what, conversation)
         for row in sends_of(group):
             if row.id not in self._sent:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from runtime.durable.posting import Posting
 from runtime.durable.residence.actor_in_memory import ActorInMemory
 from runtime.durable.residence.chain import ChainOfTurns, _Member
 from runtime.durable.residence.chains import Chains
@@ -11,9 +12,10 @@ from runtime.durable.turn.draft import Draft
 from runtime.store.memory import MemoryStore
 from tests.proof.mutants.mutant import Edit, Mutant
 
-__all__ = ["CHAINS", "UNIT_CHAINS"]
+__all__ = ["CHAINS", "UNIT_CHAINS", "UNPOSTED"]
 
 _TESTS = "tests/unit/durable/test_chains.py"
+_UNPOSTED_TESTS = "tests/unit/durable/test_unposted_commands.py"
 
 CHAINS = (
     Mutant(
@@ -86,6 +88,38 @@ CHAINS = (
     ),
 )
 
+UNPOSTED = (
+    Mutant(
+        "handled-beside-its-mail",
+        "The store writes a turn over a command that was never mail, although the same command waits as mail.",
+        (Edit(MemoryStore.commit, "(command.conversation, command.id) in self._posted", "False"),),
+        workload="streams",
+    ),
+    Mutant(
+        "group-without-its-command",
+        "A group does not say which client's command it has begun with, so that the store looks for none.",
+        (Edit(ChainOfTurns.submit, "for one in members), self._command)", "for one in members))"),),
+    ),
+    Mutant(
+        "borrowed-and-never-given-back",
+        "An actor that cannot handle a message before the commit stays busy, and takes nothing any more.",
+        (Edit(ChainOfTurns._joined, "activation.give_back()\n", "pass\n"),),
+        workload="random",
+    ),
+    Mutant(
+        "command-goes-on-after-a-failure",
+        "The handler of a command fails before that is in the store, and what it has changed is committed as handled.",
+        (
+            Edit(
+                ChainedTurn.chain,
+                "self._restore(message, envelope)\n        return False",
+                "from runtime.durable.behaviour import Decision\n        decision = Decision()",
+            ),
+        ),
+        workload="random",
+    ),
+)
+
 _COSTS = "the store refuses what is wrong, again and again, so that it costs time alone"
 
 UNIT_CHAINS = (
@@ -107,6 +141,33 @@ UNIT_CHAINS = (
             "failed in the same turn"
         ),
         held_by=_TESTS,
+    ),
+    Mutant(
+        "left-command-is-not-posted",
+        "A command that could not be handled before it was in the store is forgotten.",
+        (
+            Edit(
+                Posting._handle,
+                "if not await run.run(self._committer, told):",
+                "if await run.run(self._committer, told) is None:",
+            ),
+        ),
+        unseen="its client hears nothing and asks again, so that it costs time alone",
+        held_by=_UNPOSTED_TESTS,
+    ),
+    Mutant(
+        "refused-command-is-accepted",
+        "The store refuses the group of a command, and its client is told that the command is accepted.",
+        (Edit(Posting._handle, "if outcome is Verdict.COMMITTED:", "if isinstance(outcome, Verdict):"),),
+        unseen="the clients of workloads wait for what came of a command, and ask again",
+        held_by=_UNPOSTED_TESTS,
+    ),
+    Mutant(
+        "unposted-in-a-crowd",
+        "A command is handled by itself although a commit is under way that others wait to share.",
+        (Edit(Posting._begun, "not self._committer.is_idle or ", ""),),
+        unseen="it costs time alone",
+        held_by=_UNPOSTED_TESTS,
     ),
     Mutant(
         "effects-in-a-chain",

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from tests.proof.mutants.awaits import AWAITS
 from tests.proof.mutants.backlogs import BACKLOGS
 from tests.proof.mutants.batches import BATCHED
-from tests.proof.mutants.chains import CHAINS, UNIT_CHAINS
+from tests.proof.mutants.chains import CHAINS, UNIT_CHAINS, UNPOSTED
 from tests.proof.mutants.children import CHILDREN
 from tests.proof.mutants.delivery import DELIVERY
 from tests.proof.mutants.desk import DESK
@@ -46,6 +46,7 @@ ROOMS: Mapping[str, tuple[Mutant, ...]] = {
     "commits": STORE,
     "turns": (*TURNS, *RETRIES),
     "chains of turns": CHAINS,
+    "commands that were never mail": UNPOSTED,
     "timers": TIMERS,
     "delivery": DELIVERY,
     "ownership": (*OWNERSHIP, *BESIDE),

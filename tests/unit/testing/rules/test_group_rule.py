@@ -101,6 +101,12 @@ def test_a_command_that_was_never_mail_and_does_not_begin_its_group_is_told(
     assert any(what in text for text in told), told
 
 
+def test_a_command_that_waits_as_mail_and_is_handled_beside_that_is_told() -> None:
+    assert begun_with(command(5), led_to(5, key="b")) == [
+        f"trip.Pay {id_of(5).hex()} of a client was handled beside its mail, which waits"
+    ]
+
+
 def test_a_message_that_overtakes_mail_of_its_sender_is_told() -> None:
     """The first of two messages was left as mail, and the second was handled at once."""
     ledger = Ledger()
