@@ -12,7 +12,7 @@ from runtime.operate.shards import whys
 from tests.cluster.test_nodes_in_one_loop import client, make, order, running
 
 _ORDERS = 10
-_COMMITS = 6  # of an order: its post, sales with the saga, billing, the saga, the warehouse, the saga with sales
+_COMMITS = 5  # of an order: sales with the saga, billing, the saga, the warehouse, the saga with sales
 
 
 async def settled(node: Node, why: str) -> None:
@@ -25,8 +25,8 @@ async def settled(node: Node, why: str) -> None:
             told = {one for (kind, _), one in reasons.items() if kind == "order-process"}
 
 
-async def test_an_order_over_four_nodes_takes_six_commits_when_sales_carries_the_saga_too(tmp_path: Path) -> None:
-    """A chain may be cut where the machine stands still, so one or two orders may take more."""
+async def test_an_order_over_four_nodes_takes_five_commits_when_sales_carries_the_saga_too(tmp_path: Path) -> None:
+    """A chain may be cut where the machine stands still, and so an order may take one or two more."""
     sales = make(tmp_path, "sales", "sales", "orchestration")
     nodes = [sales, *(make(tmp_path, name, name) for name in ("billing", "warehouse", "orchestration"))]
     async with running(*nodes), client(sales) as stub:
@@ -36,7 +36,7 @@ async def test_an_order_over_four_nodes_takes_six_commits_when_sales_carries_the
         for number in range(_ORDERS):
             assert (await order(stub, f"ORD-{number}", ORCHESTRATION)).status == READY_TO_SHIP
     commits = sum(node.committer.stats.commits for node in nodes) - before
-    assert commits <= (_COMMITS + 1) * _ORDERS
+    assert commits < (_COMMITS + 2) * _ORDERS
 
 
 async def test_when_the_node_of_both_is_gone_its_stand_by_drives_the_sagas_until_it_is_back(tmp_path: Path) -> None:
