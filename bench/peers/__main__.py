@@ -17,7 +17,7 @@ from typing import Any
 
 import click
 
-from bench.peers.amends_system import AmendsSystem
+from bench.peers.amends_system import AmendsOnPostgresql, AmendsSystem
 from bench.peers.dbos_system import DbosSystem
 from bench.peers.environment import PeerMissing
 from bench.peers.flushes import count_flushes
@@ -31,6 +31,7 @@ __all__ = ["in_turn", "main"]
 
 SYSTEMS: Mapping[str, Callable[[str], DurableSystem]] = {
     "amends": AmendsSystem,
+    "amends-postgresql": AmendsOnPostgresql,
     "dbos": DbosSystem,
     "restate": RestateSystem,
     "temporal": TemporalSystem,

@@ -1,4 +1,4 @@
-"""Orders placed with Amends: `python -m bench.peers.amends_customer HOST:PORT FILE`, a node and the store."""
+"""Orders placed with Amends: `python -m bench.peers.amends_customer HOST:PORT URL`, a node and the store."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ import asyncio
 import sys
 from collections.abc import Sequence
 
-import apsw
-
 from bench.peers.customer import DeskOrder, KeptOrder, KeptStock, serve_customer
 from bench.shop import Client, client_of, restock
 from protos.billing_pb2 import BillState
 from protos.orders_pb2 import GetStockRequest, PlaceOrderRequest
 from protos.sales_pb2 import CANCELLED, ORCHESTRATION, PENDING, READY_TO_SHIP, OrderState
+from runtime.adapters import system_ports
+from runtime.store.open import open_store
+from runtime.store.port import Store
 
 __all__: list[str] = []
 
@@ -23,7 +24,7 @@ _STATUSES = {PENDING: "pending", READY_TO_SHIP: "ready", CANCELLED: "cancelled"}
 class AmendsDesk:
     """Calls a node by a unary call for each order. What the services know is read from the store."""
 
-    def __init__(self, client: Client, store: apsw.Connection) -> None:
+    def __init__(self, client: Client, store: Store) -> None:
         self._client = client
         self._store = store
 
@@ -38,20 +39,18 @@ class AmendsDesk:
         await self._client.PlaceOrder(_request(order, wait=False), timeout=_CALL_S)
 
     async def orders(self, order_ids: Sequence[str]) -> list[KeptOrder]:
-        return [self._books(one) for one in order_ids]
+        rows = await self._store.load([(kind, one) for one in order_ids for kind in ("sales", "billing")])
+        states = [b"" if row is None else row.state for row in rows]
+        return [_kept(*pair) for pair in zip(states[::2], states[1::2], strict=True)]
 
     async def stock(self, sku: str) -> KeptStock:
         stock = await self._client.GetStock(GetStockRequest(sku=sku), timeout=_CALL_S)
         return KeptStock(stock.restocked, stock.on_hand)
 
-    def _books(self, order_id: str) -> KeptOrder:
-        order = OrderState.FromString(self._state("sales", order_id))
-        bill = BillState.FromString(self._state("billing", order_id))
-        return KeptOrder(_STATUSES.get(order.status, ""), bill.charges, bill.refunds)
 
-    def _state(self, kind: str, key: str) -> bytes:
-        found = self._store.execute("select state from actors where kind=? and key=?", (kind, key)).fetchall()
-        return bytes(found[0][0]) if found else b""  # type: ignore[arg-type]  # a blob
+def _kept(sales: bytes, billing: bytes) -> KeptOrder:
+    order, bill = OrderState.FromString(sales), BillState.FromString(billing)
+    return KeptOrder(_STATUSES.get(order.status, ""), bill.charges, bill.refunds)
 
 
 def _request(order: DeskOrder, *, wait: bool) -> PlaceOrderRequest:
@@ -65,9 +64,9 @@ def _request(order: DeskOrder, *, wait: bool) -> PlaceOrderRequest:
     )
 
 
-async def main(address: str, file: str) -> None:
-    store = apsw.Connection(file, flags=apsw.SQLITE_OPEN_READWRITE)
-    store.set_busy_timeout(10_000)
+async def main(address: str, url: str) -> None:
+    store = open_store(url, system_ports(), create=False, view=True)
+    await store.open()
     async with client_of(address) as client:
         await serve_customer(AmendsDesk(client, store))
 

@@ -1,4 +1,4 @@
-"""Amends, as `bench.orders` measures it: all services in one node over an SQLite file at synchronous=FULL."""
+"""Amends, as `bench.orders` measures it with one node: all services in it, over SQLite or PostgreSQL."""
 
 from __future__ import annotations
 
@@ -10,26 +10,36 @@ import apsw
 
 from bench.peers.environment import ROOT
 from bench.peers.system import DurableSystem
+from runtime.adapters import system_ports
+from runtime.store.open import open_store
 from runtime.testing.processes.harness import Harness
+from runtime.testing.processes.postgresql.server import PostgresServer
 
-__all__ = ["AmendsSystem"]
+__all__ = ["AmendsOnPostgresql", "AmendsSystem"]
 
-_UNDER_WAY = """
-    select count(*) from (
-        select key from actors where kind = 'order-process' and status not in ('completed', 'compensated')
-        union select key from mail where kind in ('sales', 'order-process'))
-"""  # the mail has orders whose process has not begun
+_NODE = "all"
+_DATABASE = "bench"
+_MAIL_MAX = 100_000
+_ENDED = ("completed", "compensated")
 
 
 class AmendsSystem(DurableSystem):
-    """The file is the server: nothing else has to be started to keep orders."""
+    """Over an SQLite file at synchronous=FULL. The file is the server: nothing else has to be started."""
 
     name = "amends"
 
     def __init__(self, server: str = "") -> None:
         super().__init__()
-        command = (sys.executable, str(ROOT / "node.py"))
-        self._harness = Harness(command=command, directory=self.directory, settings={"log_format": "json"})
+        self._store_url = self._make_store()
+        self._harness = Harness(
+            command=(sys.executable, str(ROOT / "node.py")),
+            directory=self.directory,
+            store_url=self._store_url,
+            settings={"log_format": "json"},
+        )
+
+    def _make_store(self) -> str:
+        return f"sqlite:///{self.directory / 'amends.db'}"
 
     @property
     def versions(self) -> dict[str, str]:
@@ -39,20 +49,24 @@ class AmendsSystem(DurableSystem):
         """The file is there, or will be."""
 
     async def work(self) -> None:
-        if "all" in self._harness.nodes:
-            await self._harness.restart("all")
+        if _NODE in self._harness.nodes:
+            await self._harness.restart(_NODE)
         else:
-            await self._harness.start("all")
+            await self._harness.start(_NODE)
 
     async def under_way(self) -> int:
-        store = apsw.Connection(str(self.directory / "amends.db"))
-        ((count,),) = store.execute(_UNDER_WAY).fetchall()
-        store.close()
-        return int(str(count))
+        """Open sagas, and orders in the mail whose saga has not begun."""
+        store = open_store(self._store_url, system_ports(), create=False, view=True)
+        await store.open()
+        rows = await store.actors("order-process", limit=_MAIL_MAX)
+        mail = await store.every_mail(limit=_MAIL_MAX)
+        await store.close()
+        open_ = {row.key for row in rows if row.summary is not None and row.summary.status not in _ENDED}
+        return len(open_ | {row.key for row in mail if row.kind in ("sales", "order-process")})
 
     def customer_command(self) -> Sequence[str]:
-        node = self._harness.nodes["all"]
-        return [sys.executable, "-m", "bench.peers.amends_customer", node.address, str(self.directory / "amends.db")]
+        address = self._harness.nodes[_NODE].address
+        return [sys.executable, "-m", "bench.peers.amends_customer", address, self._store_url]
 
     async def kill(self) -> list[str]:
         for node in self._harness.nodes.values():
@@ -66,3 +80,32 @@ class AmendsSystem(DurableSystem):
 
     def log_tails(self) -> str:
         return self._harness.log_tails()
+
+
+class AmendsOnPostgresql(AmendsSystem):
+    """Over a server with its defaults of durability, as DBOS has it."""
+
+    name = "amends-postgresql"
+
+    def _make_store(self) -> str:
+        self._database = PostgresServer()
+        return self._database.url_of(_DATABASE)
+
+    @property
+    def versions(self) -> dict[str, str]:
+        return {"amends": version("amends"), "PostgreSQL": ".".join(map(str, self._database.version))}
+
+    async def serve(self) -> None:
+        is_new = not self._database.data.exists()
+        await self._database.start()
+        if is_new:
+            await self._database.create_database(_DATABASE)
+
+    async def kill(self) -> list[str]:
+        accepted = await super().kill()
+        self._database.kill()
+        return accepted
+
+    async def _end(self) -> None:
+        await super()._end()
+        self._database.close()
