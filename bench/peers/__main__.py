@@ -18,14 +18,14 @@ from typing import Any
 import click
 
 from bench.peers.amends_system import AmendsOnPostgresql, AmendsSystem
-from bench.peers.dbos_system import DbosSystem
+from bench.peers.dbos_system import DbosStepsSystem, DbosSystem
 from bench.peers.environment import PeerMissing
 from bench.peers.flushes import count_flushes
 from bench.peers.measure import PeerFigures, PeerPlan, measure
-from bench.peers.restate_system import RestateSystem
+from bench.peers.restate_system import LocalRestateSystem, RestateSystem
 from bench.peers.system import DurableSystem
 from bench.peers.table import comparison, flush_lines, lines_of
-from bench.peers.temporal_system import TemporalSystem
+from bench.peers.temporal_system import LocalTemporalSystem, TemporalSystem
 
 __all__ = ["in_turn", "main"]
 
@@ -33,10 +33,13 @@ SYSTEMS: Mapping[str, Callable[[str], DurableSystem]] = {
     "amends": AmendsSystem,
     "amends-postgresql": AmendsOnPostgresql,
     "dbos": DbosSystem,
+    "dbos-steps": DbosStepsSystem,
     "restate": RestateSystem,
+    "restate-local": LocalRestateSystem,
     "temporal": TemporalSystem,
+    "temporal-local": LocalTemporalSystem,
 }
-_WITH_SERVERS = ("restate", "temporal")
+_WITH_SERVERS = ("restate", "restate-local", "temporal", "temporal-local")
 
 
 @click.command(help=__doc__)
@@ -67,7 +70,7 @@ _WITH_SERVERS = ("restate", "temporal")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def main(system: str, rounds: int, server: str, flushes: bool, as_json: bool, **numbers: Any) -> None:
     if server and system not in _WITH_SERVERS:
-        raise click.UsageError(f"--server is of {' and '.join(_WITH_SERVERS)}; {system} has no program to choose")
+        raise click.UsageError(f"--server is for {', '.join(_WITH_SERVERS)}; {system} has no program to choose")
     names = list(SYSTEMS) if system == "all" else [system]
     try:
         if flushes:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 from bench.peers.environment import pinned, python_of
 from bench.peers.system import DurableSystem
 from runtime.testing.processes.postgresql.server import PostgresServer
 
-__all__ = ["DbosSystem"]
+__all__ = ["DbosStepsSystem", "DbosSystem"]
 
 _DATABASE = "bench"
 
@@ -17,9 +18,10 @@ class DbosSystem(DurableSystem):
     """The server keeps its defaults of durability: fsync, and commits that wait for it."""
 
     name = "dbos"
+    acts: ClassVar[str] = "transactions"  # or "steps"
 
     def __init__(self, server: str = "") -> None:
-        self._python = python_of(self.name)
+        self._python = python_of("dbos")
         super().__init__()
         self._database = PostgresServer()
 
@@ -41,7 +43,7 @@ class DbosSystem(DurableSystem):
         return int(await self._database.sql(counted, database=_DATABASE))
 
     def customer_command(self) -> Sequence[str]:
-        return [str(self._python), "-m", "bench.peers.dbos_customer", self._database.url_of(_DATABASE)]
+        return [str(self._python), "-m", "bench.peers.dbos_customer", self._database.url_of(_DATABASE), self.acts]
 
     async def kill(self) -> list[str]:
         self._database.kill()
@@ -50,3 +52,10 @@ class DbosSystem(DurableSystem):
     async def _end(self) -> None:
         await super()._end()
         self._database.close()
+
+
+class DbosStepsSystem(DbosSystem):
+    """The same with plain steps, which cost less, and which DBOS may carry out twice."""
+
+    name = "dbos-steps"
+    acts = "steps"

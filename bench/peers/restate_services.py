@@ -2,15 +2,20 @@
 
     OrderProcess/ORD-1 ─▶ Sales/ORD-1 ─▶ Billing/ORD-1 ─▶ Warehouse/SKU ─▶ Sales/ORD-1
 
-Restate keeps the state of the objects, hands each call over once, and lets one call at a time change an object.
-`python -m bench.peers.restate_services PORT` serves all of them over HTTP/2 without TLS on the loopback.
+Restate keeps the state of the objects, hands each call over once, and lets one call at a time change an object. Another
+workflow, LocalOrderProcess, has each act of a service as a side effect of its own, which may be carried out twice.
+
+`python -m bench.peers.restate_services PORT FILE` serves all of them over HTTP/2 without TLS on the loopback. The file
+is the database of the services that the second workflow calls.
 """
 
 from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import Callable
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import restate
@@ -19,6 +24,7 @@ from hypercorn.config import Config
 from restate.exceptions import TerminalError
 
 from bench.peers.customer import DeskOrder, KeptOrder, KeptStock
+from bench.peers.services_in_sqlite import BackOrderedAtWarehouse, ServicesInSqlite
 
 __all__: list[str] = []
 
@@ -102,16 +108,48 @@ async def run(ctx: restate.WorkflowContext, told: dict[str, Any]) -> str:
     return "ready"
 
 
+def local_process(services: ServicesInSqlite) -> restate.Workflow:
+    """The process that calls services within its own program."""
+    local = restate.Workflow("LocalOrderProcess")
+
+    @local.main("run")
+    async def run_locally(ctx: restate.WorkflowContext, told: dict[str, Any]) -> str:
+        order = DeskOrder(**told)
+
+        async def act(do: Callable[[DeskOrder], None]) -> None:
+            await asyncio.to_thread(do, order)
+
+        async def label_or_refuse() -> None:
+            try:
+                await act(services.label)
+            except BackOrderedAtWarehouse as refused:
+                raise TerminalError(str(refused), status_code=409) from refused
+
+        await ctx.run_typed("place", act, do=services.place)
+        await ctx.run_typed("bill", act, do=services.bill)
+        try:
+            await ctx.run_typed("label", label_or_refuse)
+        except TerminalError:
+            await ctx.run_typed("refund", act, do=services.refund)
+            await ctx.run_typed("cancel", act, do=services.cancel)
+            return "cancelled"
+        await ctx.run_typed("mark_ready", act, do=services.mark_ready)
+        return "ready"
+
+    return local
+
+
 def books_of(status: str, bill_of: dict[str, int]) -> KeptOrder:
     return KeptOrder(status, bill_of.get("charges", 0), bill_of.get("refunds", 0))
 
 
-async def main(port: str) -> None:
+async def main(port: str, file: str) -> None:
     config = Config()
     config.bind = [f"127.0.0.1:{port}"]
     config.h2_max_concurrent_streams = 2_147_483_647  # how many calls share a connection is the server's to say
-    await serve(restate.app([sales, billing, warehouse, process]), config)
+    local = local_process(ServicesInSqlite(Path(file)))
+    await serve(restate.app([sales, billing, warehouse, process, local]), config)
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1]))
+    asyncio.run(main(*sys.argv[1:]))

@@ -11,11 +11,11 @@ import httpx
 from bench.peers.environment import pinned, python_of, restate_server
 from bench.peers.system import DurableSystem
 
-__all__ = ["RestateSystem"]
+__all__ = ["LocalRestateSystem", "RestateSystem"]
 
 _CALL_S = 60.0
 _UNDER_WAY = (
-    "select count(*) as n from sys_invocation where target_service_name = 'OrderProcess' and status <> 'completed'"
+    "select count(*) as n from sys_invocation where target_service_name like '%OrderProcess' and status <> 'completed'"
 )
 
 
@@ -26,8 +26,9 @@ class RestateSystem(DurableSystem):
 
     def __init__(self, server: str = "") -> None:
         self._program = restate_server(server)
-        self._python = python_of(self.name)
+        self._python = python_of("restate")
         super().__init__()
+        self._services_file = str(self.directory / "services.db")
         self._is_registered = False
 
     @property
@@ -51,7 +52,8 @@ class RestateSystem(DurableSystem):
 
     async def work(self) -> None:
         port = self.address("services").rpartition(":")[2]
-        services = self.launch("services", [str(self._python), "-m", "bench.peers.restate_services", port])
+        command = [str(self._python), "-m", "bench.peers.restate_services", port, self._services_file]
+        services = self.launch("services", command)
         await self.until_it_says("Running on", services)
         if not self._is_registered:
             async with httpx.AsyncClient(timeout=_CALL_S) as http:
@@ -83,3 +85,12 @@ class RestateSystem(DurableSystem):
                 return all([(await http.get(url)).status_code == httpx.codes.OK for url in asked])
         except httpx.TransportError:
             return False
+
+
+class LocalRestateSystem(RestateSystem):
+    """The same with each act as a side effect of the process, by services in its own program with a file of theirs."""
+
+    name = "restate-local"
+
+    def customer_command(self) -> Sequence[str]:
+        return [*super().customer_command(), self._services_file]

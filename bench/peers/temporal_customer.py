@@ -1,6 +1,7 @@
-"""Orders placed with Temporal: `python -m bench.peers.temporal_customer HOST:PORT FILE`.
+"""Orders placed with Temporal: `python -m bench.peers.temporal_customer HOST:PORT FILE WHERE`.
 
-Each order is a workflow whose id is that of the order, so the same order again starts nothing.
+WHERE is `remote` or `local`: where activities run. Each order is a workflow whose id is that of the order, so the same
+order again starts nothing.
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ from pathlib import Path
 from temporalio.client import Client
 
 from bench.peers.customer import DeskOrder, KeptOrder, KeptStock, serve_customer
-from bench.peers.temporal_process import QUEUE, TemporalOrderProcess
-from bench.peers.temporal_services import ServicesInSqlite
+from bench.peers.services_in_sqlite import ServicesInSqlite
+from bench.peers.temporal_process import PROCESSES, QUEUE
 
 __all__: list[str] = []
 
@@ -22,8 +23,9 @@ __all__: list[str] = []
 class TemporalDesk:
     """Calls the server; what the services know is read from their file."""
 
-    def __init__(self, client: Client, services: ServicesInSqlite) -> None:
+    def __init__(self, client: Client, services: ServicesInSqlite, process: str) -> None:
         self._client = client
+        self._process = process
         self._services = services
 
     async def restock(self, sku: str, units: int) -> None:
@@ -31,12 +33,12 @@ class TemporalDesk:
 
     async def place(self, order: DeskOrder) -> str:
         ended: str = await self._client.execute_workflow(
-            TemporalOrderProcess.run, order, id=order.order_id, task_queue=QUEUE
+            self._process, order, id=order.order_id, task_queue=QUEUE, result_type=str
         )
         return ended
 
     async def submit(self, order: DeskOrder) -> None:
-        await self._client.start_workflow(TemporalOrderProcess.run, order, id=order.order_id, task_queue=QUEUE)
+        await self._client.start_workflow(self._process, order, id=order.order_id, task_queue=QUEUE)
 
     async def orders(self, order_ids: Sequence[str]) -> list[KeptOrder]:
         return [self._services.order_books(one) for one in order_ids]
@@ -45,9 +47,10 @@ class TemporalDesk:
         return self._services.stock_books(sku)
 
 
-async def main(address: str, file: Path) -> None:
-    await serve_customer(TemporalDesk(await Client.connect(address), ServicesInSqlite(file)))
+async def main(address: str, file: Path, where: str) -> None:
+    client = await Client.connect(address)
+    await serve_customer(TemporalDesk(client, ServicesInSqlite(file), PROCESSES[where]))
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1], Path(sys.argv[2])))
+    asyncio.run(main(sys.argv[1], Path(sys.argv[2]), sys.argv[3]))

@@ -10,11 +10,12 @@ import asyncio
 import json
 import subprocess
 from collections.abc import Sequence
+from typing import ClassVar
 
 from bench.peers.environment import pinned, python_of, temporal_server
 from bench.peers.system import DurableSystem
 
-__all__ = ["TemporalSystem"]
+__all__ = ["LocalTemporalSystem", "TemporalSystem"]
 
 _COMMAND_S = 60.0
 _DURABLE = ("--sqlite-pragma", "journal_mode=wal", "--sqlite-pragma", "synchronous=full")
@@ -24,10 +25,11 @@ class TemporalSystem(DurableSystem):
     """The services' own database is another file, flushed with each commit, too."""
 
     name = "temporal"
+    activities: ClassVar[str] = "remote"  # or "local"
 
     def __init__(self, server: str = "") -> None:
         self._program = str(temporal_server(server))
-        self._python = python_of(self.name)
+        self._python = python_of("temporal")
         super().__init__()
 
     @property
@@ -56,7 +58,7 @@ class TemporalSystem(DurableSystem):
         return int(json.loads(said)["count"])
 
     def customer_command(self) -> Sequence[str]:
-        return self._module("temporal_customer")
+        return [*self._module("temporal_customer"), self.activities]
 
     def _module(self, name: str) -> list[str]:
         services = str(self.directory / "services.db")
@@ -78,3 +80,10 @@ class TemporalSystem(DurableSystem):
             await process.wait()
             return ""
         return told.decode() if process.returncode == 0 else ""
+
+
+class LocalTemporalSystem(TemporalSystem):
+    """The same with local activities, which Temporal advises for short acts that are within reach of the worker."""
+
+    name = "temporal-local"
+    activities = "local"

@@ -17,8 +17,8 @@ from temporalio.exceptions import ApplicationError
 from temporalio.worker import PollerBehaviorAutoscaling, Worker
 
 from bench.peers.customer import DeskOrder
-from bench.peers.temporal_process import QUEUE, TemporalOrderProcess
-from bench.peers.temporal_services import BackOrderedAtWarehouse, ServicesInSqlite
+from bench.peers.services_in_sqlite import BackOrderedAtWarehouse, ServicesInSqlite
+from bench.peers.temporal_process import QUEUE, LocalOrderProcess, TemporalOrderProcess
 
 __all__: list[str] = []
 
@@ -55,10 +55,11 @@ async def work(address: str, file: Path) -> None:
         worker = Worker(
             client,
             task_queue=QUEUE,
-            workflows=[TemporalOrderProcess],
+            workflows=[TemporalOrderProcess, LocalOrderProcess],
             activities=activities_of(services),
             activity_executor=threads,
             max_concurrent_activities=_THREADS,
+            max_concurrent_local_activities=_THREADS,
             workflow_task_poller_behavior=PollerBehaviorAutoscaling(),
             activity_task_poller_behavior=PollerBehaviorAutoscaling(),
         )

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench.peers.customer import DeskOrder, KeptOrder, KeptStock, serve_customer
-from bench.peers.temporal_services import BackOrderedAtWarehouse, ServicesInSqlite
+from bench.peers.services_in_sqlite import BackOrderedAtWarehouse, ServicesInSqlite
 
 _SUBMITTED_S = 0.01  # so that a kill finds orders that are accepted and not carried out
 

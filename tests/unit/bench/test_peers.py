@@ -19,9 +19,9 @@ from bench.peers.customer import DeskOrder, KeptOrder, KeptStock
 from bench.peers.environment import PINS, pinned
 from bench.peers.flushes import flushes_in
 from bench.peers.measure import PeerFigures, PeerPlan, WrongBooks, measure
+from bench.peers.services_in_sqlite import BackOrderedAtWarehouse, ServicesInSqlite
 from bench.peers.system import DurableSystem
 from bench.peers.table import comparison, lines_of
-from bench.peers.temporal_services import BackOrderedAtWarehouse, ServicesInSqlite
 from runtime.testing.processes.process import ProcessFailed
 
 PLAN = PeerPlan(orders=30, concurrency=8, singles=5, killed=0, skus=1, seconds_max=60.0)
@@ -161,8 +161,8 @@ class TestTheCommandLine:
         ("arguments", "said"),
         [
             (["kafka"], "'kafka' is not one of"),
-            (["dbos", "--server", "x"], "--server is of restate and temporal; dbos has no program to choose"),
-            (["all", "--server", "x"], "--server is of restate and temporal"),
+            (["dbos", "--server", "x"], "dbos has no program to choose"),
+            (["all", "--server", "x"], "--server is for restate"),
             (["temporal", "--server", "/nowhere/temporal"], "--server /nowhere/temporal is no program that can be run"),
             (["restate", "--server", "/nowhere/restate"], "--server /nowhere/restate is no program that can be run"),
         ],

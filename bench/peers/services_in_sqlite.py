@@ -1,7 +1,7 @@
-"""Sales, Billing and Warehouse of the order process on Temporal: three services with a database of their own.
+"""Sales, Billing and Warehouse with a database of their own: for systems that do not keep what services know.
 
-Temporal keeps workflows and not the state of services. It may carry out an activity twice, so each of these acts knows
-by the order id what it has done already. Every act is one transaction, flushed to disk before it returns.
+Those may carry out an act twice, so each of these acts knows by the order id what it has done already. Every act is one
+transaction, flushed to disk before it returns.
 """
 
 from __future__ import annotations
