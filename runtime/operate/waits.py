@@ -56,8 +56,9 @@ def _saga_waits(account: Account, now_s: float) -> Iterator[str]:
             yield f"a change of its reminder {reminder.name!r}, which could not be said: {reminder.error}"
     if saga.deadline_cancelled and heading(saga) == _SAGA.RUNNING:
         yield f"its end, without a deadline, which was cancelled by {saga.deadline_cancelled}"
+    wholes = {task.path for task in saga.tasks if task.HasField("inner")}  # What is within tells what is waited for.
     for step in account.steps:
-        if not step.is_whole:
+        if step.name not in wholes:
             yield from _step_waits(account, step, now_s)
 
 

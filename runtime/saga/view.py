@@ -89,7 +89,6 @@ class TaskView:
     asks: str = ""  # what a person is asked to approve
     digest: str = ""  # of that
     is_lock: bool = False
-    is_whole: bool = False  # it has tasks within, which tell what is waited for and what is owed
 
 
 def phase_of(task: TaskRecord) -> Phase | None:
@@ -151,7 +150,6 @@ def view_task(task: TaskRecord) -> TaskView:
         asks=task.asks,
         digest=task.digest,
         is_lock=task.HasField("lock"),
-        is_whole=task.HasField("inner"),
     )
 
 
