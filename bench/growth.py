@@ -20,7 +20,7 @@ import uvloop
 from bench.drawn import Bar, bars
 from bench.finished import Copies, copies_in
 from bench.orders import store_of
-from bench.shop import NODES, BenchOrders, client_of, family_cpu_s, load, machine, open_nodes, percentile, restock
+from bench.shop import BESIDE, BenchOrders, client_of, family_cpu_s, load, machine, open_nodes, percentile, restock
 from protos.sales_pb2 import Flow
 
 __all__ = ["main"]
@@ -90,7 +90,7 @@ def _orders(prefix: str, count: int) -> BenchOrders:
 
 async def _place(url: str, nodes: int, orders: BenchOrders, concurrency: int) -> dict[str, Any]:
     """Starts the nodes, warms them up, places these orders, and stops the nodes again."""
-    async with open_nodes(NODES[nodes], {}, store_url=url) as harness:
+    async with open_nodes(BESIDE[nodes], {}, store_url=url) as harness:
         first = next(iter(harness.nodes.values()))
         async with client_of(first.address) as client:
             await restock(client, _SKUS, orders.count + _WARM_UP, request_id=orders.prefix)

@@ -11,7 +11,7 @@ from typing import Any
 import click
 import uvloop
 
-from bench.shop import NODES, BenchOrders, client_of, load, machine, open_nodes, restock, rss_mib
+from bench.shop import BESIDE, BenchOrders, client_of, load, machine, open_nodes, restock, rss_mib
 from protos.sales_pb2 import ORCHESTRATION
 
 __all__ = ["main"]
@@ -34,7 +34,7 @@ async def measure(orders: int, nodes: int, concurrency: int, *, quiet: bool) -> 
     """Resident MiB by node before the first order and after each tenth of them."""
     before = machine()
     looks: list[dict[str, Any]] = []
-    async with open_nodes(NODES[nodes], {}) as harness:
+    async with open_nodes(BESIDE[nodes], {}) as harness:
         first = next(iter(harness.nodes.values()))
         async with client_of(first.address) as client:
             await restock(client, ["sku-0"], orders)

@@ -26,7 +26,7 @@ from bench import yardstick
 from bench.drawn import Bar, bars
 from bench.parts import CLIENT, PARTS
 from bench.sampled_node import SAMPLES_FILE
-from bench.shop import NODES, BenchOrders, client_of, load, machine, open_nodes, restock
+from bench.shop import BESIDE, BenchOrders, client_of, load, machine, open_nodes, restock
 from protos.sales_pb2 import Flow
 from runtime.testing.processes.harness import Harness
 
@@ -123,7 +123,7 @@ async def _sampled(setup: Setup, orders: int, concurrency: int) -> dict[str, flo
     warm_up = BenchOrders("warm-up", max(orders // 6, concurrency), _SKUS, Flow.ORCHESTRATION)
     with tempfile.TemporaryDirectory(prefix="where-") as name:
         samples = _WhatNodesTell(Path(name))
-        async with open_nodes(NODES[setup.nodes], {}, launcher=samples.launcher, env=samples.environment) as harness:
+        async with open_nodes(BESIDE[setup.nodes], {}, launcher=samples.launcher, env=samples.environment) as harness:
             first = next(iter(harness.nodes.values()))
             async with client_of(first.address, setup.placing) as client:
                 await restock(client, _SKUS, measured.count + warm_up.count)
