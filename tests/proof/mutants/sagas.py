@@ -339,7 +339,7 @@ SAGAS = (
     Mutant(
         "choice-takes-both-branches",
         "A choice leaves the other branch to begin as well.",
-        (Edit(when.begin, "saga.tasks[index].status = TaskRecord.PASSED", "pass"),),
+        (Edit(when.begin, "saga.set_status(saga.tasks[index], TaskRecord.PASSED)", "pass"),),
         workload="explorer",
     ),
     Mutant(
