@@ -17,6 +17,11 @@ _ROWS = (
     ("CPU in ms of an order, at a time", "cpu_s_per_order", 1000.0, "{:.1f}"),
     ("CPU in ms of an order, one at a time", "single_cpu_s_per_order", 1000.0, "{:.1f}"),
 )
+_AFTER_A_KILL = (
+    ("orders under way at the kill", "killed_under_way", "{:.0f}"),
+    ("s until all processes had started again", "restarted_s", "{:.1f}"),
+    ("s more until all accepted orders were ready", "resumed_s", "{:.1f}"),
+)
 
 
 def lines_of(figures: PeerFigures) -> Iterator[str]:
@@ -29,7 +34,7 @@ def lines_of(figures: PeerFigures) -> Iterator[str]:
     if figures.killed_accepted:
         yield (
             f"  kill -9 of everything with {figures.killed_under_way} orders under way: all {figures.killed_accepted} "
-            f"accepted ones were ready {figures.resumed_s:.1f} s after the restart"
+            f"accepted ones were ready {figures.resumed_s:.1f} s after a restart of {figures.restarted_s:.1f} s"
         )
 
 
@@ -50,16 +55,9 @@ def comparison(rounds: Sequence[Mapping[str, PeerFigures]]) -> Iterator[str]:
             ratios = {one: [a / b for a, b in zip(found[one], found[_FIRST], strict=True)] for one in systems}
             yield "| by that of Amends | " + " | ".join(_spread(ratios[one], "{:.2f}") for one in systems) + " |"
     if all(each[one].killed_accepted for each in rounds for one in systems):
-        under_way = {one: [float(each[one].killed_under_way) for each in rounds] for one in systems}
-        yield (
-            "| orders under way at the kill | "
-            + " | ".join(_spread(under_way[one], "{:.0f}") for one in systems)
-            + " |"
-        )
-        resumed = {one: [each[one].resumed_s for each in rounds] for one in systems}
-        yield (
-            "| s until all were ready again | " + " | ".join(_spread(resumed[one], "{:.1f}") for one in systems) + " |"
-        )
+        for what, name, form in _AFTER_A_KILL:
+            after = {one: [float(getattr(each[one], name)) for each in rounds] for one in systems}
+            yield f"| {what} | " + " | ".join(_spread(after[one], form) for one in systems) + " |"
 
 
 def _spread(values: Sequence[float], form: str) -> str:

@@ -39,6 +39,7 @@ FIGURES = PeerFigures(
     refused_is_refunded=True,
     killed_under_way=7,
     killed_accepted=20,
+    restarted_s=2.5,
     resumed_s=1.5,
     machine={},
 )
@@ -136,7 +137,7 @@ class TestWhatIsTold:
         assert told[0] == "| 3 rounds | amends | dbos |"
         assert told[2] == "| order sagas a second, at a time | 200 (100 to 400) | 80 (10 to 100) |"
         assert told[3] == "| by that of Amends | 1.00 (1.00 to 1.00) | 0.20 (0.10 to 0.50) |"
-        assert told[-1] == "| s until all were ready again | 1.5 (1.5 to 1.5) | 1.5 (1.5 to 1.5) |"
+        assert told[-1] == "| s more until all accepted orders were ready | 1.5 (1.5 to 1.5) | 1.5 (1.5 to 1.5) |"
 
     def test_without_amends_there_are_no_ratios_and_without_a_kill_nothing_is_said_of_one(self) -> None:
         alone = replace(FIGURES, system="dbos", killed_accepted=0)
