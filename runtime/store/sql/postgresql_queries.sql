@@ -41,7 +41,10 @@ with fenced as materialized (
     )
   on conflict do nothing returning conversation, id, sequence
 ), waiting as (
-  select count(*) as commands from {commands} join mail using (conversation, id) where mail.sequence = 0
+  -- A question for each command, and no join: a plan that is made while few commands wait would read all of them.
+  select count((
+    select 1 from mail where mail.sequence = 0 and mail.conversation = wanted.conversation and mail.id = wanted.id
+  )) as commands from {commands}
 ), counts as (
   select (select count(*) from fenced) as fenced,
     (select count(*) from updated) + (select count(*) from inserted) as turned,
