@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from runtime.errors import InvalidMessage
 from runtime.page.links import actor_link, address_link, link, read_address
 
-
 # More kinds than there can be: they are words of letters, digits and hyphens.
 _KINDS = st.text(st.characters(codec="utf-8", exclude_characters="/"), min_size=1).filter(lambda kind: kind.strip("."))
 
