@@ -84,10 +84,20 @@ class Machines:
         repeats = sum(int(record["times"]) for record in records if record.get("fact") == fact)
         return repeats + len([record for record in records if record.get("event") == event])
 
+    def events_of_all(self, event: str) -> int:
+        """How often the nodes together have said this."""
+        return sum(self.events(node, event) for node in self.shop.harness.nodes)
+
     async def logged(self, node: str, event: str) -> None:
         """Wait until a node has said this."""
         await self.shop.harness.eventually(
             lambda: self.events(node, event), timeout_s=60, what=f"{node} says: {event}", every_s=0.05
+        )
+
+    async def logged_by_all(self, event: str, least: int) -> None:
+        """Wait until the nodes together have said this at least so often, with what they count and tell later."""
+        await self.shop.harness.eventually(
+            lambda: self.events_of_all(event) >= least, timeout_s=60, what=f"{least} times: {event}", every_s=0.2
         )
 
 

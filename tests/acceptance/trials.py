@@ -62,10 +62,12 @@ async def terminate_rounds(machines: Machines, count: int) -> None:
 async def swallow_rounds(machines: Machines, count: int) -> int:
     """Answers of the store are swallowed until a node does not know what became of a commit; how often that was so.
 
-    `count` is how many of such commits are wanted, of both nodes together.
+    At the end each of these is settled: the store has told what became of it. `count` is how many of such commits are
+    wanted, of both nodes together.
     """
-    number, before = 0, _unknown(machines)
-    while (found := _unknown(machines) - before) < count:
+    number, unknown, settled = 0, "commit outcome unknown", machines.events_of_all("commit settled")
+    before = machines.events_of_all(unknown)
+    while (found := machines.events_of_all(unknown) - before) < count:
         number += 1
         node = ("north", "south")[number % 2]
         placing = asyncio.create_task(machines.place(f"swallow-{number}", _ORDERS))
@@ -75,6 +77,7 @@ async def swallow_rounds(machines: Machines, count: int) -> int:
         await _dialled_again(machines, node)
         link.heal()
         await placing
+    await machines.logged_by_all("commit settled", settled + found)
     return found
 
 
@@ -85,10 +88,6 @@ async def _dialled_again(machines: Machines, node: str) -> None:
     await machines.shop.harness.eventually(
         lambda: counts.accepted > dialled, timeout_s=30, what=f"{node} dials again", every_s=0.002
     )
-
-
-def _unknown(machines: Machines) -> int:
-    return sum(machines.events(node, "commit outcome unknown") for node in machines.shop.harness.nodes)
 
 
 async def _under_way(machines: Machines, prefix: str, count: int) -> None:
