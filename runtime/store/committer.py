@@ -97,6 +97,7 @@ class Committer:
         self.recent = RecentCommits(ports.clock) if isinstance(store, TurningStore) else None
         self._queue: deque[_Job] = deque()
         self._drain: asyncio.Task[None] | None = None
+        self._when_free: list[Callable[[], object]] = []
         self._closed = False
 
     @property
@@ -104,10 +105,15 @@ class Committer:
         """How many transitions queue behind the commit under way."""
         return len(self._queue)
 
-    @property
-    def is_idle(self) -> bool:
-        """Whether no commit is under way, and nothing waits for one."""
-        return self._drain is None
+    def when_free(self, do: Callable[[], object]) -> None:
+        """Call this once no commit is under way. What it then submits may share the next.
+
+        It must not raise. A closed committer calls it, too.
+        """
+        if self._drain is None:
+            self._ports.tasks.call_soon(do)
+        else:
+            self._when_free.append(do)
 
     def submit(self, unit: Unit, done: Done) -> None:
         """Queue a transition or a group.
@@ -144,8 +150,15 @@ class Committer:
                 missing = await self._commit(batch)
                 if missing:
                     self._give_up(await self._commit(missing))
+                self._tell_free()
         finally:
             self._drain = None
+            self._tell_free()
+
+    def _tell_free(self) -> None:
+        waiting, self._when_free = self._when_free, []
+        for do in waiting:
+            do()
 
     async def _one_round(self) -> None:
         """Let everything that is ready on the loop run first, since it may join the commit. No timer is set."""
@@ -177,11 +190,11 @@ class Committer:
             self._ports.report(CommitSlow(took_s, len(jobs)))
         self.stats.commits += 1
         self.stats.commit_s.add(took_s)
-        self.stats.batches.add(len(jobs))
+        self.stats.batches.add(sum([_turns_in(unit) for unit, _, _ in jobs]))
         self._ports.failpoint(Failpoint.COMMIT_ANSWERED)
         self._keep(batch, [verdict is _COMMITTED for verdict in verdicts])
-        for (_, done, _), verdict in zip(jobs, verdicts, strict=True):
-            self._tell(done, verdict)
+        for (unit, done, _), verdict in zip(jobs, verdicts, strict=True):
+            self._tell(unit, done, verdict)
         self._ports.failpoint(Failpoint.COMMIT_TOLD)
         return []
 
@@ -218,9 +231,9 @@ class Committer:
         missing = [job for job, is_there in zip(jobs, there, strict=True) if not is_there]
         self._ports.report(CommitSettled(len(jobs) - len(missing), len(missing)))
         self._keep(batch, there)
-        for (_, done, _), is_there in zip(jobs, there, strict=True):
+        for (unit, done, _), is_there in zip(jobs, there, strict=True):
             if is_there:
-                self._tell(done, Verdict.COMMITTED)
+                self._tell(unit, done, Verdict.COMMITTED)
         return missing
 
     async def _ask(self, batch: Sequence[Unit]) -> list[bool]:
@@ -247,17 +260,23 @@ class Committer:
 
     def _fail(self, jobs: Sequence[_Job], error: StoreError) -> None:
         self.stats.failures += len(jobs)
-        for _, done, _ in jobs:
-            self._tell(done, error)
+        for unit, done, _ in jobs:
+            self._tell(unit, done, error)
 
-    def _tell(self, done: Done, outcome: Verdict | StoreError) -> None:
+    def _tell(self, unit: Unit, done: Done, outcome: Verdict | StoreError) -> None:
         if isinstance(outcome, Verdict):
-            self.stats.transitions += 1
-            self.stats.conflicts += outcome is not _COMMITTED
+            turns = _turns_in(unit)
+            self.stats.transitions += turns
+            self.stats.conflicts += 0 if outcome is _COMMITTED else turns
         try:
             done(outcome)
         except Exception as error:  # noqa: BLE001 -- one caller's bug must not keep its neighbours from their verdicts
             self._ports.report(CallbackFailed(repr(error)))
+
+
+def _turns_in(unit: Unit) -> int:
+    """How many transitions it is."""
+    return len(unit.members) if isinstance(unit, TransitionGroup) else 1
 
 
 def _has_run(unit: Unit) -> bool:

@@ -19,14 +19,14 @@ __all__ = ["TransitionGroup", "Unit", "transitions_of"]
 
 @record(frozen=True, slots=True)
 class TransitionGroup:
-    """Turns that one turn has led to before it was committed. No two of them are of one actor.
+    """Turns that follow from one another, or from commands of one moment. No two of them are of one actor.
 
     A message that goes from one member to another is in the history of the second, and never in the mail: see
-    `Transition.passed`. So is the client's command that the first member may have begun with.
+    `Transition.passed`. So are the commands of clients that members may have begun with.
     """
 
     members: tuple[Transition, ...]
-    command: Envelope | None = None  # No row is written for it. If it waits as mail, the group is a DUPLICATE.
+    commands: tuple[Envelope, ...] = ()  # No rows are written for them. If one waits as mail, the group is a DUPLICATE.
 
     @property
     def weight_bytes(self) -> int:

@@ -55,8 +55,8 @@ class MemoryStore(MemoryOperators):
         for unit in batch:
             members = transitions_of([unit])  # No two of a group touch the same rows.
             refused = [verdict for one in members if (verdict := self._verdict(one)) is not Verdict.COMMITTED]
-            command = unit.command if isinstance(unit, TransitionGroup) else None
-            if command is not None and (command.conversation, command.id) in self._posted:
+            commands = unit.commands if isinstance(unit, TransitionGroup) else ()
+            if any((command.conversation, command.id) in self._posted for command in commands):
                 refused.append(Verdict.DUPLICATE)
             if not refused:
                 for transition in members:

@@ -104,9 +104,9 @@ class CommitPlan:
     def add(self, units: Sequence[Unit]) -> None:
         """Take in units of the batch. Those at its end may come later."""
         for unit in units:
-            if isinstance(unit, TransitionGroup) and unit.command is not None:
-                self.commands += (unit.command.conversation, unit.command.id)
-                self._touched.command_ids.add(unit.command.id)
+            for command in unit.commands if isinstance(unit, TransitionGroup) else ():
+                self.commands += (command.conversation, command.id)
+                self._touched.command_ids.add(command.id)
         for transition in transitions_of(units):
             self._add(transition, self._touched)
         self.apart = len(self.batch) == 1 or not self._touched.overlaps()
@@ -230,7 +230,7 @@ def encodable(unit: Unit) -> Unit:
     That are lone surrogates, which UTF-8 cannot express, and NUL, which PostgreSQL keeps in no text.
     """
     if isinstance(unit, TransitionGroup):
-        return TransitionGroup(tuple(encodable_transition(one) for one in unit.members), unit.command)
+        return TransitionGroup(tuple(encodable_transition(one) for one in unit.members), unit.commands)
     return encodable_transition(unit)
 
 

@@ -19,7 +19,6 @@ from google.protobuf.message import DecodeError, Message
 from runtime.durable.region.remote_watches import RemoteWatches
 from runtime.durable.region.sweeper import Sweeper
 from runtime.durable.residence.activation import Activation
-from runtime.durable.residence.unposted import UnpostedCommand
 from runtime.durable.waiting.calls import PendingCalls
 from runtime.durable.waiting.unsent_answers import UnsentAnswers
 from runtime.durable.waiting.watches import StateWatches
@@ -126,13 +125,10 @@ class Router:
             return None
         return sweeper.residents.chains.borrow(envelope, shard)
 
-    def begin(self, command: Envelope) -> UnpostedCommand | None:
-        """A client's command for an idle actor of this node, which may handle it at once; None: it is to be posted."""
+    def takes_unposted(self, command: Envelope) -> bool:
+        """Whether an idle actor of this node may handle a client's command before that is mail, if there is one."""
         sweeper = self.sweepers.get(command.kind)
-        shard = shard_of(command.key, self._shards_per_kind)
-        if sweeper is None or shard not in sweeper.ownership.live:
-            return None
-        return sweeper.residents.chains.begin_with(command, shard)
+        return sweeper is not None and sweeper.residents.chains.take_commands and self.is_here(command)
 
     def arm_timers(self, row: ActorRow, timers: Iterable[durable_pb2.Timer]) -> None:
         """Have the timers of an actor fire on time, as a commit has left them."""

@@ -9,7 +9,7 @@ once is left, and becomes mail in the same commit; and so does all that is sent 
 holds between two actors. Left are undos, which ask the store what became of their dos; messages for later, for actors
 of other nodes, for busy ones, for kinds whose handlers may touch what is outside; and those whose handlers fail.
 
-A client's command may be the first message of a chain, before any turn: see `unposted.py`.
+Commands of clients may be the first messages of a chain, before any turn: see `unposted.py`.
 
 Nothing leaves this node before the group is committed, so a chain that is refused has never been. Its actors are then
 read again. The first of them has lost a turn, and so begins no other chain until it has gone on alone for a while.
@@ -37,7 +37,7 @@ from runtime.store.records import Verdict
 
 __all__ = ["ChainOfTurns"]
 
-_ACTORS_MAX = 128
+_ACTORS_MAX = 256
 _DEPTH_MAX = 32  # Messages one after another, each sent by the handling of the one before.
 
 
@@ -64,17 +64,17 @@ class _Member:
 
 
 class ChainOfTurns:
-    """From one turn on, or from one command. At most `messages_max` messages are handled in it beside those."""
+    """From one turn on, or from commands. Beside these it handles at most `chain_messages_max` messages for each."""
 
     def __init__(self, kind: Kind, outlet: Outlet) -> None:
         """`kind` is that of the first actor."""
         limits, self._ports = kind.limits, kind.ports
         self._outlet = outlet
         self._members: dict[Address, _Member] = {}
-        self._command: Envelope | None = None
+        self._commands: tuple[Envelope, ...] = ()
         self._left: set[Address] = set()  # A message for them becomes mail, and all that come after it do.
         self._handled: set[bytes] = set()  # Ids; what is sent twice under one id is handled once.
-        self._room = limits.chain_messages_max
+        self._messages_max = self._room = limits.chain_messages_max
         self._room_bytes = limits.turn_bytes_max
         self._time = TurnTime(self._ports, limits.turn_s)
         self._task: asyncio.Task[Any] | None = None  # which runs it
@@ -86,13 +86,27 @@ class ChainOfTurns:
             self._left.add(first.address)
 
     async def begin_with(self, command: Envelope, actor: ActorInMemory) -> bool:
-        """From a client's command on. False: its actor, which was borrowed, cannot handle it before it is mail."""
+        """From a client's command on, beside others. False: its actor, which was borrowed, has been given back.
+
+        Either it cannot handle the command before that is mail, or there is no room or no time left for it.
+        """
         self._task = asyncio.current_task()
+        if not self._has_room or self._time.is_over:
+            actor.give_back()
+            return False
         if await self._joined(actor, command) is None:
             return False
-        self._command = command
+        self._room += self._messages_max if self._commands else 0
+        self._commands += (command,)
+        self._room_bytes -= len(command.body)
         self._handled.add(command.id)
+        if self._time.has_held:
+            await self._time.rest()
         return True
+
+    @property
+    def _has_room(self) -> bool:
+        return self._room > 0 and self._room_bytes > 0 and len(self._members) < _ACTORS_MAX
 
     @property
     def is_alone(self) -> bool:
@@ -104,6 +118,8 @@ class ChainOfTurns:
         self._task = asyncio.current_task()
         queue = deque((member, one, 1) for member in self._members.values() for one in self._new(member))
         while queue and self._room > 0 and self._room_bytes > 0 and not self._time.is_over:
+            if self._time.has_held:
+                await self._time.rest()
             sender, envelope, depth = queue.popleft()
             if envelope.id not in self._handled:
                 receiver = await self._handled_by(envelope) if depth <= _DEPTH_MAX else None
@@ -168,12 +184,12 @@ class ChainOfTurns:
         if any(one.activation.stopping for one in members) or not members[0].activation.may_commit():
             raise StoreUnavailable("an actor left memory while turns followed from one another; they begin again")
         self._ports.failpoint(Failpoint.CHAIN_ENDED)
-        group = TransitionGroup(tuple(one.turn.draft.finish() for one in members), self._command)
+        group = TransitionGroup(tuple(one.turn.draft.finish() for one in members), self._commands)
         committer.submit(group, partial(self._decided, members, told))
 
     def abandon(self, reason: str) -> None:
         """It has come to nothing. A turn over mail is whoever's it was; all others are as if they had never begun."""
-        for member in list(self._members.values())[0 if self._command is not None else 1 :]:
+        for member in list(self._members.values())[0 if self._commands else 1 :]:
             member.activation.forgo(reason)
 
     def _decided(self, members: Sequence[_Member], told: Done | None, outcome: Verdict | StoreError) -> None:

@@ -2,7 +2,7 @@
 
 Activation ──a turn that sends messages──▶ Chains.begin ──▶ Chain
 Router.borrow ──a message of a chain──▶ Chains.borrow ──▶ the idle actor that it goes to, or None
-Router.begin  ──a client's command────▶ Chains.begin_with ──▶ UnpostedCommand, or None
+                └─a client's command──▶               ──▶ likewise, for UnpostedCommands
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ from runtime.durable.residence.memory import Memory
 from runtime.durable.residence.overflows import Overflows
 from runtime.durable.residence.release import Outlet
 from runtime.durable.residence.suspects import Suspects
-from runtime.durable.residence.unposted import UnpostedCommand
 from runtime.durable.turn.chained import ChainedTurn
 from runtime.durable.turn.lost import LostRuns
 from runtime.envelope import Address, Envelope
@@ -82,11 +81,10 @@ class Chains:
         chain.begin(first, turn, batch, goes_on=self._runs_in_chains)
         return chain
 
-    def begin_with(self, command: Envelope, shard: int) -> UnpostedCommand | None:
-        """A client's command that its actor may handle at once; None: it is to be posted."""
-        if not self._messages_max or (activation := self.borrow(command, shard)) is None:
-            return None
-        return UnpostedCommand(command, activation, ChainOfTurns(self._kind, self._outlet))
+    @property
+    def take_commands(self) -> bool:
+        """Whether clients' commands may be handled before they are mail, by actors that are idle."""
+        return self._runs_in_chains and self._messages_max > 0
 
     def borrow(self, envelope: Envelope, shard: int) -> Activation | None:
         """The actor of a message that is no mail, for a chain alone; None when it is to become mail."""

@@ -108,7 +108,8 @@ class Turn:
                 if pace.is_over or draft.is_full or keeper.goes_alone(self._failed_before(envelope) > 0):
                     self.left = envelopes[number:]
                     return
-                await pace.rest()
+                if pace.has_held:
+                    await pace.rest()
             await self._take(envelope)
 
     def note_lost(self, envelopes: Sequence[Envelope]) -> Draft:

@@ -14,26 +14,31 @@ _HOLD_S = 0.01  # A turn gives way to the loop when its handlers have kept it fo
 class TurnTime:
     """The time of one turn. It is over `turn_s` seconds after the turn has begun."""
 
-    __slots__ = ("_ports", "_rested_s", "_until_s")
+    __slots__ = ("_now_s", "_ports", "_rested_s", "_until_s")
 
     def __init__(self, ports: Ports, turn_s: float) -> None:
         self._ports = ports
-        self._rested_s = ports.clock.monotonic_s()
+        self._now_s = self._rested_s = ports.clock.monotonic_s()
         self._until_s = self._rested_s + turn_s
 
     @property
     def is_over(self) -> bool:
-        return self._ports.clock.monotonic_s() >= self._until_s
+        """Reads the clock."""
+        self._now_s = self._ports.clock.monotonic_s()
+        return self._now_s >= self._until_s
+
+    @property
+    def has_held(self) -> bool:
+        """Whether the loop had had to wait for long by the last reading of the clock."""
+        return self._now_s - self._rested_s >= _HOLD_S
 
     async def rest(self) -> None:
-        """Let the loop run everything else that is ready, once, if it has had to wait for long."""
-        clock, tasks = self._ports.clock, self._ports.tasks
-        if clock.monotonic_s() - self._rested_s < _HOLD_S:
-            return
+        """Let the loop run everything else that is ready, once."""
+        tasks = self._ports.tasks
         rested = tasks.new_future()
         tasks.call_soon(_end, rested)
         await rested
-        self._rested_s = clock.monotonic_s()
+        self._now_s = self._rested_s = self._ports.clock.monotonic_s()
 
 
 def _end(rest: asyncio.Future[None]) -> None:

@@ -92,18 +92,18 @@ class GroupConformance(ConformanceBase):
     async def test_a_group_may_begin_with_a_command_that_was_never_mail(self) -> None:
         """Whoever sends it again is told that it came before, and so is whoever handles it again."""
         async with self.store() as store:
-            await self.commit(store, TransitionGroup((led_to(1, "a"), led_to(2, "b")), command(1)))
+            await self.commit(store, TransitionGroup((led_to(1, "a"), led_to(2, "b")), (command(1),)))
             assert await keys_there(store, "a", "b") == ["a", "b"]
             assert await self.one(store, post(mail_row(1))) is Verdict.DUPLICATE
-            again = TransitionGroup((replace(turn(1, start=actor_row("a", last=1)), consumed=()),), command(1))
+            again = TransitionGroup((replace(turn(1, start=actor_row("a", last=1)), consumed=()),), (command(1),))
             assert await self.one(store, again) is Verdict.MAIL_MISSING
-            assert await self.one(store, TransitionGroup((led_to(1, "c"),), command(1, "c"))) is Verdict.MAIL_MISSING
+            assert await self.one(store, TransitionGroup((led_to(1, "c"),), (command(1, "c"),))) is Verdict.MAIL_MISSING
             assert await keys_there(store, "a", "c") == ["a"]
             assert await store.mail_of_conversation(id_of(0)) == []
 
     async def test_a_command_that_is_posted_in_the_batch_of_its_group_is_a_duplicate_or_was_first(self) -> None:
         async with self.store() as store:
-            group = TransitionGroup((led_to(1, "a"),), command(1))
+            group = TransitionGroup((led_to(1, "a"),), (command(1),))
             assert await store.commit([group, post(mail_row(1))]) == [Verdict.COMMITTED, Verdict.DUPLICATE]
             assert await store.settle([group]) == [True]
 
@@ -111,21 +111,31 @@ class GroupConformance(ConformanceBase):
         async with self.store() as store:
             await self.commit(store, post(mail_row(1)), post(mail_row(2)), post(mail_row(5, "e")))
             batch: list[Unit] = [
-                TransitionGroup((led_to(1, "a"),), command(1)),
-                TransitionGroup((led_to(3, "c"), led_to(4, "d")), command(3, "c")),
-                TransitionGroup((led_to(2, "b"),), command(2, "b")),
+                TransitionGroup((led_to(1, "a"),), (command(1),)),
+                TransitionGroup((led_to(3, "c"), led_to(4, "d")), (command(3, "c"),)),
+                TransitionGroup((led_to(2, "b"),), (command(2, "b"),)),
                 turn(5, "e"),
-                TransitionGroup((led_to(5, "f"),), command(5, "f")),  # By then it has been handled.
+                TransitionGroup((led_to(5, "f"),), (command(5, "f"),)),  # By then it has been handled.
             ]
             ok, duplicate = Verdict.COMMITTED, Verdict.DUPLICATE
             assert await store.commit(batch) == [duplicate, ok, duplicate, ok, Verdict.MAIL_MISSING]
             assert await keys_there(store, "a", "b", "c", "d", "e", "f") == ["c", "d", "e"]
             assert [row.id for row in await store.waiting_for(("billing", "a"), SHARD, limit=9)] == [id_of(1), id_of(2)]
 
+    async def test_a_group_may_begin_with_several_commands_of_which_none_may_wait_as_mail(self) -> None:
+        async with self.store() as store:
+            await self.commit(store, post(mail_row(2, "b")))
+            members, commands = (led_to(1, "a"), led_to(2, "b"), led_to(3, "c")), (command(1), command(2, "b"))
+            assert await self.one(store, TransitionGroup(members, commands)) is Verdict.DUPLICATE
+            assert await keys_there(store, "a", "b", "c") == []
+            await self.commit(store, TransitionGroup((led_to(1, "a"), led_to(3, "c")), (command(1), command(3, "c"))))
+            for one in (mail_row(1), mail_row(3, "c")):
+                assert await self.one(store, post(one)) is Verdict.DUPLICATE
+
     async def test_a_message_of_an_actor_that_has_the_id_of_a_command_is_another(self) -> None:
         async with self.store() as store:
             await self.commit(store, post(mail_row(1, "z", sequence=7)))
-            await self.commit(store, TransitionGroup((led_to(1, "a"),), command(1)))
+            await self.commit(store, TransitionGroup((led_to(1, "a"),), (command(1),)))
 
     async def test_after_an_unknown_outcome_a_group_is_there_or_it_is_not(self) -> None:
         async with self.store() as store:

@@ -1,6 +1,6 @@
 """I17: a message that was never mail is handled in the very commit that sent it, by the actor that it was sent to.
 
-A client's command that was never mail is handled by the first turn of its group, which has begun with it.
+A client's command that was never mail is the first that its actor's turn in the group has handled.
 
 Ledger ──a group that was committed──▶ broken_group ──▶ (text, conversation)
                                   └──▶ sends_of       all that was sent in it, in the order of sending
@@ -33,20 +33,21 @@ def broken_group(group: TransitionGroup, waiting: Container[bytes] = ()) -> Iter
             yield f"{name} was sent for later, and was handled at once", envelope.conversation
         if any(envelope.id in _waiting(member) for member in group.members):
             yield f"{name} was passed on, and was mail as well", envelope.conversation
-    yield from _broken_command(group, waiting)
+    for command in group.commands:
+        yield from _broken_command(command, members.get(command.address), waiting)
     for member in group.members[1:]:
         if not any(row.id in passed for row in member.history) or member.consumed or member.rescheduled:
             yield f"a group has a turn of {member.key} that no other turn of it has led to", b""
 
 
-def _broken_command(group: TransitionGroup, waiting: Container[bytes]) -> Iterator[tuple[str, bytes]]:
-    command = group.command
-    if command is None:
-        return
-    name, first = f"{command.type} {command.id.hex()} of a client", group.members[0]
-    if not first.history or first.history[0].id != command.id:
-        yield f"{name} was never mail, and its group has not begun with it", command.conversation
-    if first.consumed or first.given_up or first.rescheduled:
+def _broken_command(
+    command: Envelope, turn: Transition | None, waiting: Container[bytes]
+) -> Iterator[tuple[str, bytes]]:
+    """`turn` is that of the command's actor, if the group has one."""
+    name = f"{command.type} {command.id.hex()} of a client"
+    if turn is None or not turn.history or turn.history[0].id != command.id:
+        yield f"{name} was never mail, and no turn of its group has begun with it", command.conversation
+    if turn is not None and (turn.consumed or turn.given_up or turn.rescheduled):
         yield f"{name} was never mail, and was handled together with what was", command.conversation
     if command.id in waiting:
         yield f"{name} was handled beside its mail, which waits", command.conversation
@@ -57,14 +58,14 @@ def _broken_command(group: TransitionGroup, waiting: Container[bytes]) -> Iterat
 def never_mail(group: TransitionGroup) -> list[Envelope]:
     """What the members have handled, and no row of mail was ever written for."""
     passed = [one for member in group.members for one in member.passed]
-    return passed if group.command is None else [group.command, *passed]
+    return [*group.commands, *passed]
 
 
 def sends_of(group: TransitionGroup) -> Iterator[MailRow]:
-    """All that the client and the members have sent, each member's in its order, as rows of mail."""
+    """All that clients and the members have sent, each member's in its order, as rows of mail."""
     shards = {one.actor.address: one.actor.shard for one in group.members if one.actor is not None}
-    if group.command is not None:
-        yield MailRow.of(group.command, shards.get(group.command.address, 0))
+    for command in group.commands:
+        yield MailRow.of(command, shards.get(command.address, 0))
     for member in group.members:
         rows = [*member.mail, *(MailRow.of(one, shards.get(one.address, 0)) for one in member.passed)]
         yield from sorted(rows, key=lambda row: row.sequence)

@@ -78,8 +78,7 @@ class Ledger:
 
     def _wrote_group(self, group: TransitionGroup) -> None:
         """Messages that went from one member to another were never mail: the group itself says what was sent."""
-        self.seen["GROUP"] += 1
-        self.seen["UNPOSTED"] += group.command is not None
+        self.seen.update(GROUP=1, UNPOSTED=len(group.commands), TOGETHER=int(len(group.commands) > 1))
         for what, conversation in broken_group(group, self.waiting):
             self._broken("I17", what, conversation)
         for row in sends_of(group):

@@ -7,6 +7,7 @@ from runtime.durable.residence.actor_in_memory import ActorInMemory
 from runtime.durable.residence.chain import ChainOfTurns, _Member
 from runtime.durable.residence.chains import Chains
 from runtime.durable.residence.newcomers import Newcomers
+from runtime.durable.residence.unposted import UnpostedCommands
 from runtime.durable.turn.chained import ChainedTurn
 from runtime.durable.turn.draft import Draft
 from runtime.store.memory import MemoryStore
@@ -16,6 +17,7 @@ __all__ = ["CHAINS", "UNIT_CHAINS", "UNPOSTED"]
 
 _TESTS = "tests/unit/durable/test_chains.py"
 _UNPOSTED_TESTS = "tests/unit/durable/test_unposted_commands.py"
+_TOGETHER_TESTS = "tests/unit/durable/test_commands_together.py"
 
 CHAINS = (
     Mutant(
@@ -98,7 +100,25 @@ UNPOSTED = (
     Mutant(
         "group-without-its-command",
         "A group does not say which client's command it has begun with, so that the store looks for none.",
-        (Edit(ChainOfTurns.submit, "for one in members), self._command)", "for one in members))"),),
+        (Edit(ChainOfTurns.submit, "for one in members), self._commands)", "for one in members))"),),
+    ),
+    Mutant(
+        "group-names-one-command",
+        "A group names only the first of the commands that it has begun with.",
+        (Edit(ChainOfTurns.submit, "self._commands)", "self._commands[:1])"),),
+        workload="streams",
+    ),
+    Mutant(
+        "commands-wait-for-ever",
+        "Commands that come while others are handled are begun by nobody.",
+        (Edit(Posting._run, "if self._waiting and not self._running:", "if False:"),),
+        workload="streams",
+    ),
+    Mutant(
+        "abandoned-and-never-given-back",
+        "Commands come to nothing since the lease of their node runs out, and their actors take nothing any more.",
+        (Edit(UnpostedCommands.run, "chain.abandon(str(error))", "pass"),),
+        workload="random",
     ),
     Mutant(
         "borrowed-and-never-given-back",
@@ -147,9 +167,9 @@ UNIT_CHAINS = (
         "A command that could not be handled before it was in the store is forgotten.",
         (
             Edit(
-                Posting._handle,
-                "if not await run.run(self._committer, told):",
-                "if await run.run(self._committer, told) is None:",
+                UnpostedCommands.run,
+                "else:\n                one.left()",
+                "else:\n                pass",
             ),
         ),
         unseen="its client hears nothing and asks again, so that it costs time alone",
@@ -158,16 +178,30 @@ UNIT_CHAINS = (
     Mutant(
         "refused-command-is-accepted",
         "The store refuses the group of a command, and its client is told that the command is accepted.",
-        (Edit(Posting._handle, "if outcome is Verdict.COMMITTED:", "if isinstance(outcome, Verdict):"),),
+        (Edit(Posting._decided, "if outcome is Verdict.COMMITTED:", "if isinstance(outcome, Verdict):"),),
         unseen="the clients of workloads wait for what came of a command, and ask again",
         held_by=_UNPOSTED_TESTS,
     ),
     Mutant(
         "unposted-in-a-crowd",
-        "A command is handled by itself although a commit is under way that others wait to share.",
-        (Edit(Posting._begun, "not self._committer.is_idle or ", ""),),
+        "A command is handled by itself although a commit is under way, after which many could be handled together.",
+        (Edit(Posting.post, "self._committer.when_free(self._begin)", "self._begin()"),),
         unseen="it costs time alone",
-        held_by=_UNPOSTED_TESTS,
+        held_by=_TOGETHER_TESTS,
+    ),
+    Mutant(
+        "one-command-is-told",
+        "When a group that begins with several commands is committed, the client of the first alone is told.",
+        (Edit(UnpostedCommands._decided, "for one in commands:", "for one in commands[:1]:"),),
+        unseen="what was handled answers by itself, and who only wants it accepted asks again",
+        held_by=_TOGETHER_TESTS,
+    ),
+    Mutant(
+        "refused-together-again",
+        "After a refused group as many commands as before are one group at once.",
+        (Edit(Posting._tell_group, "self._together = 1", "pass"),),
+        unseen=_COSTS,
+        held_by=_TOGETHER_TESTS,
     ),
     Mutant(
         "effects-in-a-chain",

@@ -213,9 +213,9 @@ STORE = (
         (
             Edit(
                 Committer._commit,
-                "for (_, done, _), verdict in zip(jobs, verdicts, strict=True):",
+                "for (unit, done, _), verdict in zip(jobs, verdicts, strict=True):",
                 "worst = Verdict.CONFLICT if Verdict.CONFLICT in verdicts else None\n"
-                "    for (_, done, _), verdict in ((job, worst or one) for job, one in zip(jobs, verdicts)):",
+                "    for (unit, done, _), verdict in ((job, worst or one) for job, one in zip(jobs, verdicts)):",
             ),
         ),
     ),

@@ -227,6 +227,7 @@ class ProgramPlay:
             "cancelled": len(accepted),
             "too old": told.too_old,
             "handled unposted": self._cluster.ledger.seen["UNPOSTED"],
+            "handled together": self._cluster.ledger.seen["TOGETHER"],
             **self._operators.did,
             **self._repairs.did,
             "abandoned": sagas[SagaRecord.ABANDONED],

@@ -118,6 +118,7 @@ class StreamClients:
             "completed": self._done,
             "messages": sum(self._asked.values()),
             "handled unposted": self._world.ledger.seen["UNPOSTED"],
+            "handled together": self._world.ledger.seen["TOGETHER"],
         }
 
 

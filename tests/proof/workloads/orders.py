@@ -38,6 +38,7 @@ __all__ = ["FINAL", "OrderClients", "Orders", "Wish", "orders"]
 
 _ORDERS = 20
 _CLIENTS = 5
+_CROWD = 0.3  # In so many runs each order has a client of its own, and all begin at once.
 _CALL_S = 5.0
 _STOCK: Mapping[str, int] = MappingProxyType({"plenty": 1_000, "scarce": 6, "none": 0})
 _AMOUNTS = (0, 1, 999, 1_000_001)  # The last one is declined.
@@ -76,7 +77,13 @@ class Orders:
     def __init__(self) -> None:
         self.catalogue = catalogue()
         self.settings: dict[str, Any] = {}
-        self.expects: tuple[str, ...] = ("completed", "cancelled", "sagas compensated", "handled unposted")
+        self.expects: tuple[str, ...] = (
+            "completed",
+            "cancelled",
+            "sagas compensated",
+            "handled unposted",
+            "handled together",
+        )
         self.never: tuple[str, ...] = ("MESSAGE_PARKED",)  # No order is poisoned.
 
     def deploy(self, dice: Dice) -> Orders:
@@ -123,8 +130,9 @@ class OrderClients:
     async def run(self) -> None:
         start = self._world.ports.tasks.start
         running = [start(self._restock(sku, quantity), name=f"restock {sku}") for sku, quantity in self.stock.items()]
-        for number in range(_CLIENTS):
-            mine = [wish for wish in self._wishes if wish.number % _CLIENTS == number]
+        clients = self.orders if self._dice.named("crowd").chance(_CROWD) else _CLIENTS
+        for number in range(clients):
+            mine = [wish for wish in self._wishes if wish.number % clients == number]
             running.append(start(self._client(mine), name=f"client {number}"))
         for task in running:
             await task
@@ -255,6 +263,7 @@ class OrderClients:
             "cancelled": sum(order.status == CANCELLED for order in states),
             "sagas compensated": sum(one.status == SagaRecord.COMPENSATED for one in sagas),
             "handled unposted": self._world.ledger.seen["UNPOSTED"],
+            "handled together": self._world.ledger.seen["TOGETHER"],
         }
 
     def _report(self, what: str) -> None:

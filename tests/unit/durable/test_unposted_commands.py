@@ -33,7 +33,7 @@ def bill(amount: int, key: str = "ORD-1") -> BillOrder:
 
 def commands(one: Street) -> list[Any]:
     """The commands that groups have begun with."""
-    return [unit.command for unit in one.store.units if isinstance(unit, TransitionGroup) and unit.command is not None]
+    return [command for unit in one.store.units if isinstance(unit, TransitionGroup) for command in unit.commands]
 
 
 def test_a_command_is_one_commit_with_all_that_came_of_it_and_is_never_mail() -> None:
@@ -63,20 +63,6 @@ def test_a_command_that_leads_to_nothing_is_one_commit_too_and_is_accepted_once_
             [handled] = await one.store.handled([(accepted.conversation, accepted.id)])
             assert handled is not None
             assert (one.store.turns, one.local.committer.stats.commits) == ([["billing"]], 1)
-
-    run(scenario)
-
-
-def test_a_command_is_posted_while_a_commit_is_under_way() -> None:
-    """A batch of posts is cheaper than a commit of its own for each."""
-
-    async def scenario() -> None:
-        async with street(billing=ChainLink("billing", sends={1: (to("sales", 2),)})) as one:
-            one.local.committer.submit(Transition(mail=(MailRow.of(one.post.bill(7), one.post.shard),)), lambda _: None)
-            await one.local.client.ask(bill(1, "ORD-2"))
-            assert (one.reached(BEGUN), one.reached(POSTED)) == (0, 1)
-            assert await one.heard("sales") == "2"
-            await one.local.sleep(1)
 
     run(scenario)
 
@@ -304,7 +290,7 @@ def test_a_caller_whose_time_is_over_may_ask_again_under_the_same_id_while_the_c
 
             async def slow(batch: Any) -> Any:
                 if isinstance(batch[0], TransitionGroup):
-                    begun.append(batch[0].command)
+                    begun.extend(batch[0].commands)
                     await held.wait()
                 return await commit(batch)
 
@@ -319,19 +305,6 @@ def test_a_caller_whose_time_is_over_may_ask_again_under_the_same_id_while_the_c
             assert await one.local.mail("billing", "ORD-1") == []
             outcome = await one.local.client.ask(bill(1), message_id=command.id)
             assert (outcome.fault, len(await one.store.conversation(command.id))) == ("", 1)
-
-    run(scenario)
-
-
-def test_commands_that_come_at_once_are_one_commit() -> None:
-    async def scenario() -> None:
-        async with street(billing=ChainLink("billing", sends={1: (to("sales", 2),)})) as one:
-            asking = [one.local.client.ask(bill(1, f"ORD-{number}")) for number in range(5)]
-            await asyncio.gather(*asking)  # replay: all have come by then
-            assert [len(turns) for turns in one.store.turns[:5]] == [2, 1, 1, 1, 1], "the hot actor is in the first"
-            assert one.reached(BEGUN) == 5
-            await one.local.sleep(1)
-            assert await one.heard("sales") == "2 2 2 2 2"
 
     run(scenario)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -68,25 +69,26 @@ def command(number: int = 2, key: str = "b", **differs: Any) -> Envelope:
     return replace(message(number, key), **{"cause": b"", "sender": "", "sequence": 0, **differs})
 
 
-def begun_with(command: Envelope, *members: Transition) -> list[str]:
-    """What a ledger says of a group that has begun with a client's command."""
+def begun_with(commands: Sequence[Envelope], *members: Transition) -> list[str]:
+    """What a ledger says of a group that has begun with commands of clients."""
     ledger = Ledger()
     ledger.wrote([post(mail_row(1), mail_row(5, "b"))], [Verdict.COMMITTED])
-    ledger.wrote([TransitionGroup(members, command)], [Verdict.COMMITTED])
+    ledger.wrote([TransitionGroup(members, tuple(commands))], [Verdict.COMMITTED])
     return [one.what for one in ledger.violations if one.invariant == "I17"]
 
 
 def test_a_group_that_begins_with_a_clients_command_breaks_nothing() -> None:
     first = replace(led_to(2, key="b"), passed=(message(3, "c"),))
-    assert begun_with(command(), first, led_to(3, key="c")) == []
-    assert begun_with(command(), led_to(2, key="b")) == []
+    assert begun_with([command()], first, led_to(3, key="c")) == []
+    assert begun_with([command()], led_to(2, key="b")) == []
+    assert begun_with([command(), command(4, "d")], first, led_to(4, key="d"), led_to(3, key="c")) == []
 
 
 @pytest.mark.parametrize(
     ("given", "members", "what"),
     [
         (command(4), [led_to(2, key="b")], "no turn of its group has handled it"),
-        (command(3), [led_to(2, 3, key="b")], "its group has not begun with it"),
+        (command(3), [led_to(2, 3, key="b")], "no turn of its group has begun with it"),
         (command(), [replace(led_to(2, key="b"), consumed=(id_of(5),))], "together with what was"),
         (command(), [replace(led_to(2, key="b"), mail=(mail_row(2, "b"),))], "was mail as well"),
         (command(), [led_to(2, key="b"), led_to(3, key="d")], "that no other turn of it has led to"),
@@ -97,12 +99,13 @@ def test_a_group_that_begins_with_a_clients_command_breaks_nothing() -> None:
 def test_a_command_that_was_never_mail_and_does_not_begin_its_group_is_told(
     given: Envelope, members: list[Transition], what: str
 ) -> None:
-    told = begun_with(given, *members)
-    assert any(what in text for text in told), told
+    for before in ((), (command(8, "f"),)):
+        told = begun_with([*before, given], *(led_to(8, key="f") for _ in before), *members)
+        assert any(what in text for text in told), told
 
 
 def test_a_command_that_waits_as_mail_and_is_handled_beside_that_is_told() -> None:
-    assert begun_with(command(5), led_to(5, key="b")) == [
+    assert begun_with([command(5)], led_to(5, key="b")) == [
         f"trip.Pay {id_of(5).hex()} of a client was handled beside its mail, which waits"
     ]
 
