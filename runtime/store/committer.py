@@ -18,14 +18,13 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 
 from runtime.backoff import Backoff
-from runtime.distribution import Distribution
 from runtime.errors import CommitUnknown, Overloaded, StoreCorrupt, StoreError, StoreReplaced, StoreUnavailable
 from runtime.failpoints import Failpoint
 from runtime.ports import Ports
 from runtime.store.batch import Batch
+from runtime.store.commit_counts import CommitCounts
 from runtime.store.facts import (
     CallbackFailed,
     CommitFailed,
@@ -40,7 +39,7 @@ from runtime.store.port import TurningStore, TurnStore
 from runtime.store.recent_commits import RecentCommits
 from runtime.store.records import Verdict
 
-__all__ = ["Committer", "CommitterStats", "Done"]
+__all__ = ["Committer", "Done"]
 
 _COMMITTED = Verdict.COMMITTED  # Looked up once, since each transition asks for it.
 
@@ -49,23 +48,7 @@ Done = Callable[[Verdict | StoreError], None]
 
 _Job = tuple[Unit, Done, int]  # with the bytes that it weighs, which each batch asks for
 
-_COMMIT_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
-_BATCHES = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0)
-
 _SETTLE = Backoff(0.05, 2.0, jitter=0.0)  # The pauses between questions to a store that does not answer.
-
-
-@dataclass(slots=True)
-class CommitterStats:
-    """Totals since the committer was made."""
-
-    commits: int = 0  # transactions that went through
-    transitions: int = 0  # verdicts given, of any kind
-    conflicts: int = 0  # verdicts other than COMMITTED
-    failures: int = 0  # transitions that were told an error
-    unknown: int = 0  # commits whose outcome had to be asked for
-    commit_s: Distribution = field(default_factory=lambda: Distribution(_COMMIT_S))  # that the store took for each
-    batches: Distribution = field(default_factory=lambda: Distribution(_BATCHES))  # transitions of each
 
 
 class Committer:
@@ -87,7 +70,7 @@ class Committer:
         waiting_max: int = 10_000,
         slow_s: float = 1.0,
     ) -> None:
-        self.stats = CommitterStats()
+        self.stats = CommitCounts()
         self._store = store
         self._ports = ports
         self._batch_max = batch_max
@@ -188,9 +171,7 @@ class Committer:
         took_s = self._ports.clock.monotonic_s() - started_s
         if took_s > self._slow_s:
             self._ports.report(CommitSlow(took_s, len(jobs)))
-        self.stats.commits += 1
-        self.stats.commit_s.add(took_s)
-        self.stats.batches.add(sum([_turns_in(unit) for unit, _, _ in jobs]))
+        self.stats.committed([unit for unit, _, _ in jobs], took_s)
         self._ports.failpoint(Failpoint.COMMIT_ANSWERED)
         self._keep(batch, [verdict is _COMMITTED for verdict in verdicts])
         for (unit, done, _), verdict in zip(jobs, verdicts, strict=True):
@@ -259,24 +240,17 @@ class Committer:
             self._fail(jobs, StoreUnavailable("the store lost the commit twice; nothing was written, try again later"))
 
     def _fail(self, jobs: Sequence[_Job], error: StoreError) -> None:
-        self.stats.failures += len(jobs)
+        self.stats.failed([unit for unit, _, _ in jobs])
         for unit, done, _ in jobs:
             self._tell(unit, done, error)
 
     def _tell(self, unit: Unit, done: Done, outcome: Verdict | StoreError) -> None:
         if isinstance(outcome, Verdict):
-            turns = _turns_in(unit)
-            self.stats.transitions += turns
-            self.stats.conflicts += 0 if outcome is _COMMITTED else turns
+            self.stats.told(unit, outcome)
         try:
             done(outcome)
         except Exception as error:  # noqa: BLE001 -- one caller's bug must not keep its neighbours from their verdicts
             self._ports.report(CallbackFailed(repr(error)))
-
-
-def _turns_in(unit: Unit) -> int:
-    """How many transitions it is."""
-    return len(unit.members) if isinstance(unit, TransitionGroup) else 1
 
 
 def _has_run(unit: Unit) -> bool:
