@@ -61,15 +61,17 @@ class Posting:
         if command.type.startswith(OWN) or not self._router.takes_unposted(command):
             self._post(one, check_duplicates=one.has_given_id)
             return
-        if len(self._waiting) >= self._committer.waiting_max:
-            raise Overloaded(f"{len(self._waiting)} commands wait for a commit, the most allowed; try again later")
+        if self._committer.waiting >= self._committer.waiting_max:
+            raise Overloaded(f"{self._committer.waiting} commands wait for a commit, the most allowed; try again later")
         self._waiting.append(one)
+        self._committer.held_back += 1
         if len(self._waiting) == 1 and not self._running:
             self._committer.when_free(self._begin)
 
     def _begin(self) -> None:
         """Handle those that wait, or post them."""
         waiting, self._waiting = self._waiting, []
+        self._committer.held_back -= len(waiting)
         begun = [run for one in waiting if (run := self._begun(one)) is not None]
         for first in range(0, len(begun), self._together):
             running = self._run(begun[first : first + self._together])

@@ -81,12 +81,13 @@ class Committer:
         self._queue: deque[_Job] = deque()
         self._drain: asyncio.Task[None] | None = None
         self._when_free: list[Callable[[], object]] = []
+        self.held_back = 0  # commands that others hold back until no commit is under way; they count them
         self._closed = False
 
     @property
     def waiting(self) -> int:
-        """How many transitions queue behind the commit under way."""
-        return len(self._queue)
+        """How many transitions queue behind the commit under way, and commands that are held back until its end."""
+        return len(self._queue) + self.held_back
 
     def when_free(self, do: Callable[[], object]) -> None:
         """Call this once no commit is under way. What it then submits may share the next.

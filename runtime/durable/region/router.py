@@ -117,6 +117,12 @@ class Router:
         sweeper = self.sweepers.get(envelope.kind)
         return sweeper is not None and shard_of(envelope.key, self._shards_per_kind) in sweeper.ownership.live
 
+    def expect(self, envelope: Envelope) -> None:
+        """See Outlet."""
+        sweeper = self.sweepers.get(envelope.kind)
+        if sweeper is not None and sweeper.residents.chains.reads_rows and self.is_here(envelope):
+            sweeper.residents.chains.expect(envelope.address, shard_of(envelope.key, self._shards_per_kind))
+
     def borrow(self, envelope: Envelope) -> Activation | None:
         """See Outlet: an actor of this node, by the same rules by which a push would be delivered."""
         sweeper = self.sweepers.get(envelope.kind)

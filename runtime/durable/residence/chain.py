@@ -136,6 +136,9 @@ class ChainOfTurns:
         """What a member has sent since it was asked last."""
         sent = member.turn.draft.outgoing
         new, member.followed = sent[member.followed :], len(sent)
+        for one in new:
+            if one.address not in self._members:
+                self._outlet.expect(one)
         return new
 
     def _note(self, envelope: Envelope) -> None:

@@ -86,6 +86,16 @@ class Chains:
         """Whether clients' commands may be handled before they are mail, by actors that are idle."""
         return self._runs_in_chains and self._messages_max > 0
 
+    @property
+    def reads_rows(self) -> bool:
+        """Whether actors that come into memory for a chain look for their rows first."""
+        return self._runs_in_chains and not self.newcomers.are_likely
+
+    def expect(self, address: Address, shard: int) -> None:
+        """Make an actor that a chain is about to borrow, so that its row is read with those of others."""
+        if self._memory.get(address) is None and self.admits(address) and self._is_calm:
+            self._admit(address, shard)
+
     def borrow(self, envelope: Envelope, shard: int) -> Activation | None:
         """The actor of a message that is no mail, for a chain alone; None when it is to become mail."""
         address = envelope.address

@@ -43,6 +43,9 @@ class Outlet(Protocol):
     def is_here(self, envelope: Envelope) -> bool:
         """Whether a message goes to an actor of this node."""
 
+    def expect(self, envelope: Envelope) -> None:
+        """The actor that a message goes to may be borrowed soon. Rows of several such actors are read together."""
+
     def borrow(self, envelope: Envelope) -> Activation | None:
         """The actor that a message goes to, for a chain alone, if it is idle and may handle what is no mail."""
 

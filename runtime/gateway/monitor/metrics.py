@@ -105,7 +105,7 @@ def _of_commits(parts: NodeParts) -> Iterator[Metric]:
     yield spread("amends_commit_seconds", "How long the store took for group commits.", (), [((), stats.commit_s)])
     yield spread("amends_commit_transitions", "How many transitions share a commit.", (), [((), stats.batches)])
     yield GaugeMetricFamily(
-        "amends_commits_waiting", "Transitions that queue behind the commit under way.", parts.committer.waiting
+        "amends_commits_waiting", "Transitions and commands that wait for a commit.", parts.committer.waiting
     )
     yield CounterMetricFamily("amends_transitions", "Transitions that the store has judged.", stats.transitions)
     yield CounterMetricFamily("amends_conflicts", "Of these, those that it has refused.", stats.conflicts)

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from protos.billing_pb2 import BillOrder, BillState
+from runtime.durable.behaviour import Outgoing
 from runtime.durable.client import CommandOutcome
 from runtime.errors import Overloaded, StoreUnavailable
 from runtime.failpoints import Failpoint
@@ -82,7 +83,7 @@ def test_commands_that_come_while_a_commit_is_under_way_wait_for_it_and_are_one_
             await one.local.sleep(0.1)
             later = asyncio.ensure_future(ask_all(one, [1] * 3))
             await one.local.sleep(0.1)
-            assert one.links["billing"].runs == [1], "the others wait"
+            assert (one.links["billing"].runs, one.local.committer.waiting) == ([1], 3), "the others wait"
             held.set()
             await asyncio.gather(first, later)  # replay: all have come by then
             assert groups(one) == [["first"], keys(3)]
@@ -108,6 +109,33 @@ def test_more_commands_than_one_group_may_have_are_several() -> None:
         async with street() as one:
             await ask_all(one, [1] * 100)
             assert [len(commands) for commands in groups(one)] == [64, 36]
+
+    run(scenario)
+
+
+def test_rows_of_actors_that_are_not_in_memory_are_read_together() -> None:
+    """One after the other, 64 reads would take longer than a turn may."""
+
+    async def scenario() -> None:
+        sends: dict[int, tuple[Outgoing, ...]] = {at: (to("sales", 9, f"K-{at}"),) for at in range(10)}
+        async with street(billing=ChainLink("billing", sends=sends)) as one:
+            for times in (1, 2):
+                loads = list[int]()
+                load = one.store.load
+
+                async def noting(addresses: Any, load: Any = load, loads: list[int] = loads) -> Any:
+                    loads.append(len(addresses))
+                    return await load(addresses)
+
+                one.store.load = noting  # type: ignore[method-assign]  # this object alone
+                await ask_all(one, range(10))
+                assert (sum(loads), len(loads) <= 3) == (20, True), loads
+                one.store.load = load  # type: ignore[method-assign]
+                assert await one.heard("sales", "K-7") == " ".join("9" * times)
+                for region in one.local.shards.sweepers.values():
+                    for _ in range(3):
+                        region.residents.passivate()
+                await one.local.sleep(1)
 
     run(scenario)
 
@@ -247,6 +275,7 @@ def test_a_command_is_refused_while_as_many_as_allowed_wait_for_a_commit() -> No
             asking = [one.local.client.ask(bill(1, key)) for key in keys(3)]
             told = await asyncio.gather(*asking, return_exceptions=True)  # replay: all have come by then
             assert isinstance(told[2], Overloaded) and "2 commands wait for a commit" in str(told[2])
+            assert one.local.committer.waiting == 0
             assert groups(one) == [keys(2)]
 
     run(scenario)
