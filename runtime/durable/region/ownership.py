@@ -15,6 +15,7 @@ from runtime.failpoints import Failpoint
 
 __all__ = ["Ownership"]
 
+_READS_MAX = 3  # Under load a push may come during each of them.
 _NOBODY: Mapping[int, str] = MappingProxyType({})
 
 
@@ -58,8 +59,10 @@ class Ownership:
         self._taking.update(dict.fromkeys(sorted(shards), number))
         self.residents.shards |= shards
         try:
+            reads = 0
             while wanted := self._still_taking(number):
-                await self._take(wanted, number, read)
+                reads += 1
+                await self._take(wanted, number, read, is_last=reads >= _READS_MAX)
         finally:
             self.give_up(frozenset(self._still_taking(number)))  # Some are left only if the store has failed.
 
@@ -67,13 +70,22 @@ class Ownership:
         """Shards that this take-over has neither completed nor lost."""
         return sorted(shard for shard, by in self._taking.items() if by == number)
 
-    async def _take(self, wanted: list[int], number: int, read: Callable[[list[int]], Awaitable[None]]) -> None:
+    async def _take(
+        self, wanted: list[int], number: int, read: Callable[[list[int]], Awaitable[None]], *, is_last: bool
+    ) -> None:
+        """Make those live that no push came for while they were read. The last time it is all of them.
+
+        Then each actor has its mail read before a push is taken for it.
+        """
         self._declined.difference_update(wanted)
         await read(wanted)
         self._ports.failpoint(Failpoint.TAKE_SWEPT)
+        for shard in wanted:
+            self._died.pop(shard, None)  # What comes later has run nowhere.
+        if is_last and not self._declined.isdisjoint(wanted):
+            self.residents.note_missed_mail()
         for shard in self._still_taking(number):
-            if shard not in self._declined:
-                self._died.pop(shard, None)
+            if is_last or shard not in self._declined:
                 del self._taking[shard]
                 self.live.add(shard)
 

@@ -115,12 +115,6 @@ UNPOSTED = (
         workload="streams",
     ),
     Mutant(
-        "abandoned-and-never-given-back",
-        "Commands come to nothing since the lease of their node runs out, and their actors take nothing any more.",
-        (Edit(UnpostedCommands.run, "chain.abandon(str(error))", "pass"),),
-        workload="random",
-    ),
-    Mutant(
         "borrowed-and-never-given-back",
         "An actor that cannot handle a message before the commit stays busy, and takes nothing any more.",
         (Edit(ChainOfTurns._joined, "activation.give_back()\n", "pass\n"),),

@@ -122,4 +122,20 @@ OWNERSHIP = (
         ),
         workload="streams",
     ),
+    Mutant(
+        "taken-over-for-ever",
+        "A shard is read again as long as a push comes for it while it is being taken over.",
+        (Edit(Ownership.take_over, "is_last=reads >= _READS_MAX", "is_last=False"),),
+        workload="failover",
+        unseen="pushes have to come in every one of very many reads, as from many clients that ask again and again",
+        held_by="tests/unit/durable/test_ownership.py",
+    ),
+    Mutant(
+        "live-without-what-was-missed",
+        "A shard that pushes never cease to come for becomes live, and takes the next ones before those.",
+        (Edit(Ownership._take, "self.residents.note_missed_mail()", "pass"),),
+        workload="failover",
+        unseen="a push has to come in each of three reads, and its actor another before the next sweep",
+        held_by="tests/unit/durable/test_ownership.py",
+    ),
 )

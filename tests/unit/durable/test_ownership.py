@@ -253,6 +253,29 @@ def test_a_push_for_a_shard_being_taken_is_kept_when_another_take_over_begins() 
     in_virtual_time(scenario)
 
 
+def test_i7_a_shard_that_pushes_never_cease_to_come_for_becomes_live_all_the_same() -> None:
+    async def scenario() -> None:
+        till = Till()
+        local, _ = await node(till, owning=False, limits=Limits(sweep_s=1.0))
+        post, reads = Post(local), 0
+
+        async def read(shards: list[int]) -> None:
+            nonlocal reads
+            await local.shards.sweepers["billing"].read_everything(shards)
+            reads += 1
+            await post.send(post.bill(reads))  # after it has read
+            await local.sleep(0.01)
+
+        await asyncio.wait_for(local.shards.sweepers["billing"].ownership.take_over(all_shards(local), read), 5)
+        assert post.shard in local.shards.sweepers["billing"].ownership.live
+        await post.send(post.bill(reads + 1))
+        await local.sleep(5)
+        assert await post.order() == [str(number) for number in range(1, reads + 2)]
+        await local.stop()
+
+    in_virtual_time(scenario)
+
+
 def test_who_watched_an_actor_of_a_released_shard_is_forgotten() -> None:
     async def scenario() -> None:
         local, _ = await node(Till())
