@@ -14,6 +14,7 @@ a command that waits or was handled. The post that follows is refused as well, a
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Sequence
 
 from runtime.contracts import RUNTIMES_OWN
@@ -31,7 +32,7 @@ __all__ = ["OWN", "Posting", "ToPost"]
 
 OWN = f"{RUNTIMES_OWN}."  # Messages of the runtime itself begin so, such as a cancellation.
 
-_TOGETHER_MAX = 64
+_TOGETHER_MAX = 64  # commands that are handled before one commit, in one group or in several
 
 
 @record(frozen=True, slots=True)
@@ -51,7 +52,7 @@ class Posting:
         self._router = router
         self._committer = committer
         self._ports = ports
-        self._waiting: list[ToPost] = []  # for those that are being handled, and for the commit under way
+        self._waiting: deque[ToPost] = deque()  # for those that are being handled, and for the commit under way
         self._running = 0  # groups that are not submitted yet
         self._together = _TOGETHER_MAX  # So many are one group.
 
@@ -69,14 +70,15 @@ class Posting:
             self._committer.when_free(self._begin)
 
     def _begin(self) -> None:
-        """Handle those that wait, or post them."""
-        waiting, self._waiting = self._waiting, []
+        """Handle the first of those that wait, or post them."""
+        waiting = [self._waiting.popleft() for _ in range(min(len(self._waiting), _TOGETHER_MAX))]
         self._committer.held_back -= len(waiting)
         begun = [run for one in waiting if (run := self._begun(one)) is not None]
         for first in range(0, len(begun), self._together):
             running = self._run(begun[first : first + self._together])
             self._running += 1
             self._ports.tasks.start(running, name=f"command {begun[first].command.id.hex()} and others")
+        self._go_on()
 
     def _begun(self, one: ToPost) -> UnpostedCommand | None:
         """None: it was posted, since its actor is not here by now, or is not idle."""
@@ -93,8 +95,12 @@ class Posting:
             await UnpostedCommands(commands, self._router, self._tell_group).run(self._committer)
         finally:
             self._running -= 1
-            if self._waiting and not self._running:
-                self._committer.when_free(self._begin)
+            self._go_on()
+
+    def _go_on(self) -> None:
+        """Begin the next after the commit of these, once all of these are in it."""
+        if self._waiting and not self._running:
+            self._committer.when_free(self._begin)
 
     def _tell_group(self, size: int, outcome: Verdict | StoreError) -> None:
         if outcome is Verdict.COMMITTED:

@@ -137,7 +137,7 @@ class ChainOfTurns:
         sent = member.turn.draft.outgoing
         new, member.followed = sent[member.followed :], len(sent)
         for one in new:
-            if one.address not in self._members:
+            if one.address not in self._members and one.due_at_s <= one.sent_at_s:
                 self._outlet.expect(one)
         return new
 

@@ -111,7 +111,7 @@ UNPOSTED = (
     Mutant(
         "commands-wait-for-ever",
         "Commands that come while others are handled are begun by nobody.",
-        (Edit(Posting._run, "if self._waiting and not self._running:", "if False:"),),
+        (Edit(Posting._go_on, "if self._waiting and not self._running:", "if False:"),),
         workload="streams",
     ),
     Mutant(

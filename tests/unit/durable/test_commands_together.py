@@ -140,6 +140,34 @@ def test_rows_of_actors_that_are_not_in_memory_are_read_together() -> None:
     run(scenario)
 
 
+def test_after_a_refused_group_no_more_are_handled_before_a_commit_than_else() -> None:
+    async def scenario() -> None:
+        async with street() as one:
+            await one.local.client.ask(bill(1, "ORD-1"))
+            await _another_writes(one, "ORD-1")
+            await ask_all(one, [3] * 2)
+            before = one.local.committer.stats.commits
+            await ask_all(one, [4] * 100)
+            assert one.local.committer.stats.commits == before + 2
+            assert [len(commands) for commands in groups(one)[-65:]] == [1] * 64 + [36]
+
+    run(scenario)
+
+
+def test_commands_that_are_posted_since_their_actor_is_busy_hold_up_no_others() -> None:
+    async def scenario() -> None:
+        gate = asyncio.Event()
+        async with street(billing=ChainLink("billing", waits={1: gate})) as one:
+            first = asyncio.ensure_future(one.local.client.ask(bill(1, "ORD-0")))
+            await one.local.sleep(0.5)
+            sending = [asyncio.ensure_future(one.local.client.send(bill(2, "ORD-0"))) for _ in range(65)]
+            await asyncio.gather(*sending)  # replay: all have come by then
+            gate.set()
+            await first
+
+    run(scenario)
+
+
 def test_a_group_of_commands_has_room_for_what_follows_from_each_of_them() -> None:
     async def scenario() -> None:
         billing = ChainLink("billing", sends={1: (to("sales", 2), to("sales", 3))})
