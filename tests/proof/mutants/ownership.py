@@ -19,7 +19,7 @@ from runtime.durable.residence.memory import Memory
 from runtime.durable.residence.residents import Residents
 from tests.proof.mutants.mutant import Edit, Mutant
 
-__all__ = ["OWNERSHIP"]
+__all__ = ["OWNERSHIP", "UNIT_OWNERSHIP"]
 
 OWNERSHIP = (
     Mutant(
@@ -122,6 +122,9 @@ OWNERSHIP = (
         ),
         workload="streams",
     ),
+)
+
+UNIT_OWNERSHIP = (
     Mutant(
         "taken-over-for-ever",
         "A shard is read again as long as a push comes for it while it is being taken over.",

@@ -22,7 +22,7 @@ from tests.proof.mutants.machines import MACHINES
 from tests.proof.mutants.mutant import Mutant
 from tests.proof.mutants.names import NAMES, TOLD_NAMES
 from tests.proof.mutants.new_histories import NEW_HISTORIES
-from tests.proof.mutants.ownership import OWNERSHIP
+from tests.proof.mutants.ownership import OWNERSHIP, UNIT_OWNERSHIP
 from tests.proof.mutants.pauses import PAUSES
 from tests.proof.mutants.placements import BESIDE, PLACEMENTS
 from tests.proof.mutants.probes import PROBES
@@ -89,6 +89,7 @@ UNHUNTED: Mapping[str, Mutant] = {
         *PLACEMENTS,
         *WATCHES,
         *UNIT_CHAINS,
+        *UNIT_OWNERSHIP,
     )
 }
 """Bugs in what no workload has. Nobody hunts them; each is planted for the tests that it names."""
