@@ -168,6 +168,20 @@ def test_commands_that_are_posted_since_their_actor_is_busy_hold_up_no_others() 
     run(scenario)
 
 
+def test_what_is_sent_for_later_brings_no_actor_into_memory() -> None:
+    async def scenario() -> None:
+        async with street() as one:
+            later_s = one.local.ports.clock.now_s() + 60
+            one.links["billing"].sends[1] = (to("sales", 2, due_at_s=later_s),)
+            outcomes = await ask_all(one, [1] * 2)
+            assert not one.local.shards.sweepers["sales"].residents.is_here(("sales", "K"))
+            for outcome in outcomes:
+                [row] = await one.store.mail_of_conversation(outcome.conversation)
+                assert row.kind == "sales"
+
+    run(scenario)
+
+
 def test_a_group_of_commands_has_room_for_what_follows_from_each_of_them() -> None:
     async def scenario() -> None:
         billing = ChainLink("billing", sends={1: (to("sales", 2), to("sales", 3))})
