@@ -21,6 +21,7 @@ from runtime.contracts import is_message_type
 from runtime.saga.attributes import parts_of
 from runtime.saga.saga import Saga
 from runtime.saga.step import Step
+from runtime.syntax import syntax_tree
 
 __all__ = ["undo_findings"]
 
@@ -93,7 +94,7 @@ def _tree(function: _Function) -> ast.FunctionDef | None:
     if not inspect.isfunction(function):
         return None
     try:
-        tree = ast.parse(textwrap.dedent(inspect.getsource(function))).body[0]
+        tree = syntax_tree(textwrap.dedent(inspect.getsource(function))).body[0]
     except (OSError, SyntaxError, TypeError, IndexError):
         return None
     return tree if isinstance(tree, ast.FunctionDef) else None

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ast
-import gc
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+
+from runtime.syntax import syntax_tree
 
 ROOT = Path(__file__).resolve().parents[2]
 CODE = ("runtime", "actors")  # what the house rules hold for in full
@@ -37,12 +38,7 @@ def name(path: Path) -> str:
 
 @cache
 def tree(path: Path) -> ast.Module:
-    text = path.read_text(encoding="utf-8")
-    gc.disable()  # CPython 3.11 loses count of its depth when what is collected in between runs Python code
-    try:
-        return ast.parse(text, filename=str(path))
-    finally:
-        gc.enable()
+    return syntax_tree(path.read_text(encoding="utf-8"), file=str(path))
 
 
 def functions(path: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:

@@ -12,6 +12,8 @@ import ast
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from runtime.syntax import syntax_tree
+
 __all__ = ["SET", "SET_MAKERS", "Shape", "holding", "of_annotation", "union"]
 
 
@@ -90,6 +92,6 @@ def _is_of(name: str, last_names: tuple[str, ...]) -> bool:
 
 def _parsed(text: str) -> ast.expr | None:
     try:
-        return ast.parse(text, mode="eval").body
+        return syntax_tree(text, mode="eval").body
     except SyntaxError:
         return None

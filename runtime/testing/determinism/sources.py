@@ -8,7 +8,6 @@ It only reads the source, and neither imports nor runs it.
 
 from __future__ import annotations
 
-import ast
 import inspect
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -20,6 +19,7 @@ import runtime
 from runtime.errors import InvalidDefinition
 from runtime.saga.catalogue import Catalogue
 from runtime.saga.step import Step
+from runtime.syntax import syntax_tree
 from runtime.testing.determinism.facts import SourceFacts
 from runtime.testing.determinism.findings import Remarks, ReplayFinding
 from runtime.testing.determinism.inference import declare
@@ -112,7 +112,7 @@ def _findings(source: Source, facts: SourceFacts) -> Iterator[ReplayFinding]:
 def _source(file: Path) -> Source:
     try:
         text = file.read_text(encoding="utf-8")
-        tree = ast.parse(text, filename=str(file))
+        tree = syntax_tree(text, file=str(file))
     except (SyntaxError, UnicodeDecodeError) as error:
         raise InvalidDefinition(f"{file} is no Python source: {error}") from error
     names = ImportedNames(tree, _module_name(file), is_package=file.stem == "__init__")

@@ -8,6 +8,7 @@ from pathlib import Path
 import runtime.saga
 from protos.billing_pb2 import BillOrder
 from runtime.durable.behaviour import StepOutcome
+from runtime.syntax import syntax_tree
 from runtime.testing.transcript import SagaTranscript
 from tests.unit.saga.shop import (
     BACK_ORDERED,
@@ -84,7 +85,7 @@ def test_items_of_a_list_are_counted_under_its_name_so_that_names_have_a_bound()
 def test_whatever_sets_the_status_of_a_task_tells_it() -> None:
     """A status that is set past `Instance.set_status` is not counted. A migration comes before there is an input."""
     rooms = Path(runtime.saga.__file__).parent.rglob("*.py")
-    setting = {path.name for path in rooms if sets_a_task_status(ast.parse(path.read_text()))}
+    setting = {path.name for path in rooms if sets_a_task_status(syntax_tree(path.read_text()))}
     assert setting == {"instance.py", "migration.py"}
 
 

@@ -12,6 +12,7 @@ from types import ModuleType
 
 import pytest
 
+from runtime.syntax import syntax_tree
 from tests.unit.testing.door import DOORS, surface
 
 WITHOUT_PYTEST = """
@@ -45,7 +46,7 @@ def test_inside_a_package_nobody_comes_in_by_its_door(door: ModuleType) -> None:
 
 def _imported(path: Path) -> set[str | None]:
     """The modules from which names are imported."""
-    nodes = ast.walk(ast.parse(path.read_text("utf-8")))
+    nodes = ast.walk(syntax_tree(path.read_text("utf-8")))
     return {node.module for node in nodes if isinstance(node, ast.ImportFrom)}
 
 
