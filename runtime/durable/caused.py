@@ -28,12 +28,12 @@ _SHORT_ID_BYTES = 10
 def note_caused(caused: CausedList, cause: Envelope, sent: Iterable[Envelope]) -> None:
     """Add messages that were sent to what came of their cause."""
     head, entries = id_head(cause.sent_at_s), caused.caused
+    kind, _, key = cause.sender.partition("/")
     for one in sent:
-        to = address_of(one.kind, one.key)
         entry = entries.add()  # In place: a message that is made first would be copied by way of its bytes.
         entry.id = one.id[len(head) :] if one.id.startswith(head) else one.id
-        if to != cause.sender:  # An empty field that is set costs as much as a full one.
-            entry.address = address_of(one.kind, "") if one.key == cause.key else to
+        if one.key != key or one.kind != kind:  # An empty field that is set costs as much as a full one.
+            entry.address = address_of(one.kind, "" if one.key == cause.key else one.key)
         entry.type = _type_beside(one.type, cause.type)
 
 

@@ -239,16 +239,16 @@ class Draft:
         before = self.row
         self.row_after = self._row_after()
         return Transition(
-            actor=self.row_after,
-            expected=Expected(0, b"") if before is None else Expected(before.revision, before.last_id),
-            address=self.address,
-            shard=self.shard,
-            consumed=tuple([id for id in self.consumed if id not in self.given_up] if self.given_up else self.consumed),
-            given_up=tuple(self.given_up),
-            history=tuple(self.history),
-            mail=mail,
-            rescheduled=tuple(self.rescheduled),
-            passed=tuple(self.passed.values()),
+            self.row_after,
+            Expected(0, b"") if before is None else Expected(before.revision, before.last_id),
+            self.address,
+            self.shard,
+            tuple([id for id in self.consumed if id not in self.given_up] if self.given_up else self.consumed),
+            tuple(self.given_up),
+            tuple(self.history),
+            mail,
+            tuple(self.rescheduled),
+            tuple(self.passed.values()),
         )
 
     def _row_after(self) -> ActorRow:

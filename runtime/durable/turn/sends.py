@@ -253,28 +253,31 @@ class Sends:
     ) -> None:
         if len(self.sent) >= SENT_MAX:
             raise InvalidMessage(f"one message leads to more than {SENT_MAX:,} others; send them in parts")
+        cause, draft = self._cause, self._draft
         self.sent.append(
-            Envelope(
-                id=id or self.next_id(address_of(*to), content_of(name, body, undo_of)),
-                kind=to[0],
-                key=to[1],
-                type=name,
-                body=body,
-                conversation=conversation or self._conversation,
-                cause=self._cause.id,
-                sender=self._sender,
-                sequence=self._draft.next_sequence(),
-                sent_at_s=self._draft.now_s,
-                due_at_s=due_at_s,
-                reply_to=reply_to,
-                in_reply_to=in_reply_to,
-                undo_of=undo_of,
-                refusals=refusals,
-                earlier_undos=earlier_undos,
-                dones=dones,
-                undones=undones,
-                begun=begun,
-                process=process if conversation else process or self._process,
-                traceparent=self._draft.traceparent(self._cause) if self._draft.traces else self._cause.traceparent,
+            Envelope(  # In the order of its fields: with their names it takes three times as long.
+                id or self.next_id(address_of(*to), content_of(name, body, undo_of)),
+                to[0],
+                to[1],
+                name,
+                body,
+                conversation or self._conversation,
+                cause.id,
+                self._sender,
+                draft.next_sequence(),
+                draft.now_s,
+                due_at_s,
+                reply_to,
+                in_reply_to,
+                undo_of,
+                refusals,
+                process if conversation else process or self._process,
+                "",
+                "",
+                draft.traceparent(cause) if draft.traces else cause.traceparent,
+                earlier_undos,
+                dones,
+                undones,
+                begun,
             )
         )
