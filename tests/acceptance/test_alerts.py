@@ -61,6 +61,7 @@ async def test_each_metric_and_label_that_is_asked_for_is_told_by_a_real_node() 
         await one.node.client.ask(order_without_goods(), timeout=10.0)
         while not await one.metric("amends_saga_seconds_count", status="compensated"):
             await asyncio.sleep(0.02)
+        await one.status("readyz")  # any call of a client
         told = (await one.get("/metrics")).text
     names: dict[str, set[str]] = {}
     for family in text_string_to_metric_families(told):

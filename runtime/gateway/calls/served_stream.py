@@ -26,7 +26,7 @@ from runtime.ports import Cancellable, Fact, Link, Ports
 from runtime.protos import calls_pb2
 from runtime.record import record
 
-__all__ = ["CallCount", "CallStreamEnded", "CallStreamRefused", "FindMethod", "ServedStream"]
+__all__ = ["CallCount", "CallStreamEnded", "CallStreamOpened", "CallStreamRefused", "FindMethod", "ServedStream"]
 
 FindMethod = Callable[[str, Any], Awaitable[Any]]
 """Finds the handler of a method for a call with this metadata, behind all interceptors; None: there is none."""
@@ -41,6 +41,14 @@ class CallStreamRefused(Fact):
     level: ClassVar[str] = "warning"
     peer: str
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallStreamOpened(Fact):
+    """A client may send many calls over one stream from here on."""
+
+    level: ClassVar[str] = "debug"
+    peer: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +124,7 @@ class ServedStream:
 
     async def run(self) -> str:
         """Serve until the client has ended the stream, or it is lost; why it was refused, empty if it was not."""
+        self._ports.report(CallStreamOpened(self._opened.peer))
         writer = self._ports.tasks.start(self._write(), name="answers of a stream")
         refusal = ""
         try:

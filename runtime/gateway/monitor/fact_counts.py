@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from runtime.gateway.interceptors import CallServed
+from runtime.gateway.monitor.call_metrics import CallCounts
 from runtime.ports import Fact, Report
 
 __all__ = ["FactCounts"]
@@ -16,6 +18,7 @@ class FactCounts:
     def __init__(self, report: Report) -> None:
         self._report = report
         self._counts: dict[type[Fact], int] = {}
+        self.calls = CallCounts()
 
     @property
     def counts(self) -> Mapping[type[Fact], int]:
@@ -25,4 +28,6 @@ class FactCounts:
         """The Report port. Neither blocks nor raises."""
         kind = type(fact)
         self._counts[kind] = self._counts.get(kind, 0) + 1
+        if isinstance(fact, CallServed):
+            self.calls.add(fact)
         self._report(fact)

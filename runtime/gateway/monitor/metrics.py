@@ -2,7 +2,8 @@
 
     parts, LoopLag, FactCounts ──collect──▶ metric families ──prometheus_client──▶ text of /metrics
 
-Labels are kinds, nodes, statuses of sagas and kinds of facts, so their number has a bound. No key and no id is one.
+Labels are kinds, nodes, methods, codes, statuses of sagas and kinds of facts, so their number has a bound. No key and
+no id is one.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
+from runtime.gateway.monitor.call_metrics import of_calls
 from runtime.gateway.monitor.fact_counts import FactCounts
 from runtime.gateway.monitor.loop_lag import LoopLag
 from runtime.gateway.monitor.parts import NodeParts
@@ -42,6 +44,7 @@ class NodeMetrics(Collector):
             self._lag.longest_s,
         )
         yield self._reports()
+        yield from of_calls(self._facts.calls, self._facts.counts)
         parts = self._readiness.parts
         if parts is not None:
             yield from _of_membership(parts)
