@@ -15,6 +15,7 @@ from click.core import ParameterSource
 from rich.console import Group
 
 from runtime.admin import tables
+from runtime.admin.account_view import account_view
 from runtime.admin.arguments import SECONDS, as_json_option, check_known, limit_option
 from runtime.admin.bulk_commands import discard_many, group_letters, replay_many
 from runtime.admin.copies import backup, restore
@@ -236,7 +237,7 @@ def explain(session: Session, key: str, kind: str, as_json: bool) -> None:
         return found
 
     found = session.run(read)
-    views = Group(*(tables.account_view(account, session.now_s()) for account in found))
+    views = Group(*(account_view(account, session.now_s()) for account in found))
     show(as_json, [objects.account_object(account) for account in found], views)
 
 

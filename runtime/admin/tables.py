@@ -11,31 +11,28 @@ from rich.text import Text
 
 from runtime.envelope import address_of
 from runtime.observe.conversation import Conversation, MessageStatus, TracedMessage
-from runtime.observe.plain import as_line
 from runtime.observe.sequence import milliseconds
-from runtime.operate.account import Account
 from runtime.operate.parked_mail import ParkedMail
 from runtime.operate.process_entry import ProcessEntry
 from runtime.operate.shards import ShardEntry
 from runtime.operate.spans import span
 from runtime.operate.survey import WAITS, SagaEntry
 from runtime.operate.timers import TimerEntry
-from runtime.protos import saga_pb2
 from runtime.saga import drawn_text
-from runtime.saga.view import status_name
 from runtime.store.records import NodeRow
 
 __all__ = [
-    "account_view",
     "clock_of",
     "conversation_view",
     "counts_table",
     "dead_letters_table",
+    "due",
     "nodes_table",
     "printable",
     "processes_table",
     "sagas_table",
     "shards_table",
+    "table_of",
     "timers_table",
 ]
 
@@ -69,7 +66,7 @@ def clock_of(node: NodeRow) -> Text:
 
 
 def nodes_table(nodes: Iterable[tuple[NodeRow, float, int]]) -> Table:
-    table = _table("node", "address", "kinds", ">shards", "lease", "clock", "incarnation", "version")
+    table = table_of("node", "address", "kinds", ">shards", "lease", "clock", "incarnation", "version")
     for node, left_s, shards in nodes:
         lease = Text(f"{span(left_s)} left", "green") if left_s > 0 else Text(f"expired {span(-left_s)} ago", "red")
         kinds = printable(", ".join(node.kinds))
@@ -87,7 +84,7 @@ def nodes_table(nodes: Iterable[tuple[NodeRow, float, int]]) -> Table:
 
 
 def shards_table(entries: Iterable[ShardEntry]) -> Table:
-    table = _table("kind", "owner", ">count", "shards", "why")
+    table = table_of("kind", "owner", ">count", "shards", "why")
     for entry in entries:
         owner = printable(entry.owner or "nobody")
         if not entry.alive:
@@ -97,7 +94,7 @@ def shards_table(entries: Iterable[ShardEntry]) -> Table:
 
 
 def sagas_table(entries: Iterable[SagaEntry], now_s: float) -> Table:
-    table = _table("saga", "status", "open steps", "last progress", "reason")
+    table = table_of("saga", "status", "open steps", "last progress", "reason")
     for entry in entries:
         style = {"stuck": "bold red", WAITS: "bold red", "running": "yellow", "compensating": "yellow"}.get(
             entry.status, "green"
@@ -113,14 +110,14 @@ def sagas_table(entries: Iterable[SagaEntry], now_s: float) -> Table:
 
 
 def counts_table(counts: Iterable[tuple[str, str, int]]) -> Table:
-    table = _table("kind", "status", ">sagas")
+    table = table_of("kind", "status", ">sagas")
     for kind, status, number in counts:
         table.add_row(printable(kind), printable(status), f"{number:,}")
     return table
 
 
 def processes_table(entries: Iterable[ProcessEntry], now_s: float) -> Table:
-    table = _table("process", "key", "status", "started", "open", "conversation")
+    table = table_of("process", "key", "status", "started", "open", "conversation")
     for entry in entries:
         style = {"parked": "bold red", "overdue": "bold red", "waiting": "yellow"}.get(entry.status, "green")
         table.add_row(
@@ -141,7 +138,7 @@ def _marks(entry: SagaEntry, now_s: float) -> str:
 
 
 def dead_letters_table(letters: Iterable[ParkedMail], now_s: float) -> Table:
-    table = _table("id", "to", "message", "from", ">attempts", "parked", "reason")
+    table = table_of("id", "to", "message", "from", ">attempts", "parked", "reason")
     for letter in letters:
         table.add_row(
             letter.row.id.hex(),
@@ -156,96 +153,21 @@ def dead_letters_table(letters: Iterable[ParkedMail], now_s: float) -> Table:
 
 
 def timers_table(entries: Iterable[TimerEntry], now_s: float) -> Table:
-    table = _table("actor", "timer", "for", "due", ">attempts")
+    table = table_of("actor", "timer", "for", "due", ">attempts")
     for entry in entries:
         actor, attempts = printable(address_of(entry.kind, entry.key)), str(entry.attempts)
-        table.add_row(actor, printable(entry.name), printable(entry.purpose), _due(entry.due_at_s, now_s), attempts)
+        table.add_row(actor, printable(entry.name), printable(entry.purpose), due(entry.due_at_s, now_s), attempts)
     return table
 
 
-def _due(at_s: float, now_s: float) -> str:
+def due(at_s: float, now_s: float) -> str:
+    """How far off an instant is."""
     return f"in {span(at_s - now_s)}" if at_s >= now_s else f"{span(now_s - at_s)} ago"
-
-
-def account_view(account: Account, now_s: float) -> RenderableType:
-    """One actor: what it is, what it waits for, its state, its steps and its timers."""
-    heading = printable(account.address)
-    heading.stylize("bold")
-    parts: list[RenderableType] = [heading, _facts(account, now_s)]
-    if account.steps:
-        parts.append(_steps_table(account, now_s))
-    if account.timers:
-        timers = _table("timer", "for", "due", "message", ">attempts")
-        for timer in account.timers:
-            cells = printable(timer.name), printable(timer.purpose), _due(timer.due_at_s, now_s), printable(timer.type)
-            timers.add_row(*cells, str(timer.attempts))
-        parts.append(timers)
-    return Group(*parts, Text(""))
-
-
-def _facts(account: Account, now_s: float) -> Table:
-    table = Table.grid(padding=(0, 2))
-    table.add_column(style="dim")
-    table.add_column(overflow="fold")
-    for line in account.waits_for:
-        table.add_row("waits for", printable(line))
-    row, saga = account.row, account.saga
-    told = (("holds", account.keys), ("locks", account.locks), ("owes", account.owed), ("repaired", account.repaired))
-    for heading, lines in (*told, ("can be done", account.can_do)):
-        for line in lines:
-            table.add_row(heading, printable(line))
-    if row is None:
-        table.add_row("revision", "none: it has not handled a message yet")
-    else:
-        revision, at_s = row.revision, row.updated_at_s
-        if saga is not None:  # Of a saga, those of its process: its acts expect that revision.
-            revision, at_s = saga.revision, saga.last_progress_at_s or at_s
-        table.add_row("revision", f"{revision}, {span(now_s - at_s)} ago")
-    if saga is not None:
-        table.add_row("saga", Text(_saga_line(saga)))
-    if row is not None:
-        table.add_row("state", printable(_state_line(account, row.state)))
-    owner = account.owner or "nobody"
-    alive = "" if account.owner_alive or not account.owner else " (no lease)"
-    table.add_row("shard", printable(f"{account.shard}, owned by {owner}{alive}"))
-    return table
-
-
-def _saga_line(saga: saga_pb2.SagaRecord) -> str:
-    words = [f"{saga.definition}: {status_name(saga)}"]
-    words.append("past its pivot" if saga.pivot_passed else "before its pivot")
-    if saga.suspended:
-        words.append(f"suspended, with {len(saga.held)} answers and timers kept")
-    if saga.reason:
-        words.append(f"turned back: {saga.reason}")
-    return printable(", ".join(words)).plain
-
-
-def _state_line(account: Account, state: bytes) -> str:
-    if account.state is not None:
-        return f"{account.state.DESCRIPTOR.full_name} {{{as_line(account.state)}}}"
-    return f"{len(state)} bytes: {account.unreadable}"
-
-
-def _steps_table(account: Account, now_s: float) -> Table:
-    table = _table("step", "status", "at", ">asked", ">undos", "last", "outcome", "error")
-    for step in account.steps:
-        table.add_row(
-            printable(step.name),
-            step.status,
-            printable(step.address),
-            str(step.attempts),
-            str(step.undo_attempts),
-            f"{span(now_s - step.asked_at_s)} ago" if step.asked_at_s else "",
-            printable(step.outcome),
-            printable(step.error),
-        )
-    return table
 
 
 def conversation_view(conversation: Conversation) -> RenderableType:
     """The sequence of messages, and below it what is still open."""
-    table = _table(">", ">sent ms", ">handled ms", "from", "to", "message", "outcome", ">runs", "node", "note")
+    table = table_of(">", ">sent ms", ">handled ms", "from", "to", "message", "outcome", ">runs", "node", "note")
     for number, message in enumerate(conversation.messages, 1):
         table.add_row(str(number), *_sequence_cells(conversation, message))
     open_ = conversation.open
@@ -290,7 +212,7 @@ def _ranges(numbers: Sequence[int]) -> str:
     return ", ".join(parts)
 
 
-def _table(*headings: str) -> Table:
+def table_of(*headings: str) -> Table:
     """A table whose cells fold instead of losing text; a heading that begins with > is of a column of numbers."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for heading in headings:

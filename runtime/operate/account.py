@@ -16,6 +16,8 @@ from runtime.store.records import ActorRow
 
 __all__ = ["Account", "TimerSummary"]
 
+_SAGA = saga_pb2.SagaRecord.DESCRIPTOR.full_name
+
 
 @dataclass(frozen=True, slots=True)
 class TimerSummary:
@@ -59,3 +61,8 @@ class Account:
     @property
     def address(self) -> str:
         return address_of(self.kind, self.key)
+
+    @property
+    def has_not_begun(self) -> bool:
+        """It is to be a saga, and none of its messages has started it: they were put off, or given up."""
+        return self.row is not None and self.row.state_type == _SAGA and not self.row.state

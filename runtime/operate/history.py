@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from google.protobuf.message import DecodeError, Message
+from google.protobuf.message import Message
 
 from runtime.contracts import Contracts
 from runtime.durable.behaviour import CancelTimer, SetTimer
@@ -21,6 +21,7 @@ from runtime.errors import AmendsError
 from runtime.observe.conversation import Conversation, TracedMessage, read_conversation
 from runtime.operate.dead_letters import NotFound
 from runtime.operate.present_bounds import present_bounds
+from runtime.operate.saga_record import record_of
 from runtime.operate.stored_kinds import stored_address
 from runtime.protos.durable_pb2 import KeptInput, TimerFired
 from runtime.protos.lock_pb2 import DeadlockSearch, LockReleased
@@ -106,13 +107,7 @@ async def read_history(
 ) -> InstanceHistory:
     """`behaviours`: those that this build carries, by kind. Raises NotFound, StoreError."""
     address = await stored_address(store, address)
-    (row,) = await store.load([address])
-    if row is None or row.state_type != SagaRecord.DESCRIPTOR.full_name:
-        raise NotFound(f"there is no saga {address_of(*address)}; list them with `sagas`")
-    try:
-        last = SagaRecord.FromString(row.state)
-    except DecodeError as error:
-        raise NotFound(f"the record of {address_of(*address)} cannot be read: {error}") from error
+    row, last = await record_of(store, address)
     own = await store.conversation(row.conversation)
     rows = [one for one in own if (one.kind, one.key) == address and one.revision]
     talk = await read_conversation(store, row.conversation)

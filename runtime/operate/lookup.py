@@ -188,6 +188,8 @@ def _states(contracts: Contracts, row: ActorRow | None) -> tuple[Message | None,
     """Business state, the saga's record around it, and why there is no state."""
     if row is None:
         return None, None, ""
+    if row.state_type == _SAGA.DESCRIPTOR.full_name and not row.state:
+        return None, None, ""  # Nothing has begun it yet.
     try:
         if row.state_type != _SAGA.DESCRIPTOR.full_name:
             return contracts.parse(row.state_type, row.state), None, ""

@@ -11,8 +11,9 @@ from dataclasses import asdict
 
 from runtime.envelope import Address, address_of, message_id, parse_address
 from runtime.errors import InvalidMessage
-from runtime.operate.repairs import check_said, letter, record_of
+from runtime.operate.repairs import check_said, letter
 from runtime.operate.run import ITEMS_MAX, REPAIR_RUN, KeptRun, check_items, check_name, put_run
+from runtime.operate.saga_record import record_of
 from runtime.operate.survey import Wanted, sagas
 from runtime.protos.saga_pb2 import RepairItem, RepairRun, RepairSaga, SagaRecord
 from runtime.store.port import OperatorStore

@@ -9,16 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from google.protobuf.message import DecodeError, Message
+from google.protobuf.message import Message
 
 from runtime.envelope import Address, Envelope, address_of, message_id
 from runtime.errors import InvalidMessage
-from runtime.operate.dead_letters import NotFound, carry_out
+from runtime.operate.dead_letters import carry_out
 from runtime.operate.present_bounds import present_bounds
-from runtime.operate.stored_kinds import stored_address
+from runtime.operate.saga_record import Saga, record_of
 from runtime.operate.timer_acts import conversation_of, foretold, timed_row
 from runtime.ports import Clock
-from runtime.protos.saga_pb2 import RepairSaga, SagaRecord
+from runtime.protos.saga_pb2 import RepairSaga
 from runtime.saga.definition import Definition
 from runtime.saga.preview import Preview, preview
 from runtime.saga.reasons import unsaid
@@ -34,15 +34,12 @@ __all__ = [
     "look_ahead",
     "post",
     "post_and_wait",
-    "record_of",
     "result_of",
     "wait_for",
 ]
 
 _NAME_CHARS_MAX = 4_000  # of a path, which may have a key in it
 _LOOK_S = 0.1  # between two looks at whether the saga has handled the act
-
-Saga = tuple[ActorRow, SagaRecord]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,18 +57,6 @@ class Result:
 
     refusal: str  # empty if it was done
     text: str  # what was done
-
-
-async def record_of(store: OperatorStore, saga: Address) -> Saga:
-    """The saga's row, and its record. Raises NotFound, or StoreError."""
-    where = address_of(*saga)
-    (row,) = await store.load([await stored_address(store, saga)])
-    if row is None or row.state_type != SagaRecord.DESCRIPTOR.full_name:
-        raise NotFound(f"there is no saga {where}; list them with `sagas`")
-    try:
-        return row, SagaRecord.FromString(row.state)
-    except DecodeError as error:
-        raise NotFound(f"the record of {where} cannot be read: {error}") from error
 
 
 def letter(saga: Saga, command: Message, who: str, at_s: float, what: str, id: bytes = b"") -> MailRow:

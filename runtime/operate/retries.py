@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from runtime.envelope import Address, address_of
 from runtime.operate.dead_letters import Act, NotParked, carry_out
-from runtime.operate.repairs import letter, record_of
+from runtime.operate.repairs import letter
+from runtime.operate.saga_record import record_of
 from runtime.protos.saga_pb2 import RetrySaga, SagaRecord
 from runtime.saga.view import status_name
 from runtime.store.port import OperatorStore

@@ -34,7 +34,8 @@ def waits_for(account: Account, now_s: float) -> Iterator[str]:
 def _saga_waits(account: Account, now_s: float) -> Iterator[str]:
     saga = account.saga
     if saga is None:
-        if account.row is not None and account.row.state_type == _SAGA.DESCRIPTOR.full_name:
+        is_saga = account.row is not None and account.row.state_type == _SAGA.DESCRIPTOR.full_name
+        if is_saga and not account.has_not_begun:
             yield f"an operator: its record cannot be read, so its node runs nothing of it: {account.unreadable}"
         return
     if account.lacking:

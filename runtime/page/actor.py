@@ -47,7 +47,9 @@ async def actor(desk: PageDesk, target: PageAddress) -> Screen:
 def headline(account: Account) -> str:
     """How it stands and what it waits for first, in a sentence or two."""
     saga = account.saga
-    if saga is None:
+    if account.has_not_begun:
+        how = f"{account.address} is a saga that has not begun"
+    elif saga is None:
         how = f"{account.address} is no saga" if account.row else f"{account.address} has not handled a message yet"
     else:
         suspended = ", suspended" if saga.suspended else ""

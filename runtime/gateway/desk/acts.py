@@ -20,7 +20,8 @@ from runtime.operate.act_refused import ActRefused
 from runtime.operate.dead_letters import NotFound
 from runtime.operate.letter_acts import discard_letter, replay_letter
 from runtime.operate.parked_mail import ParkedMail
-from runtime.operate.repairs import check_said, post_and_wait, record_of
+from runtime.operate.repairs import check_said, post_and_wait
+from runtime.operate.saga_record import record_of
 from runtime.operate.stored_kinds import stored_address
 from runtime.operate.survey import Wanted
 from runtime.protos import admin_pb2 as pb

@@ -9,8 +9,9 @@ from urllib.parse import quote, unquote
 from runtime.envelope import Address, address_of, parse_address
 from runtime.errors import AmendsError, InvalidMessage
 from runtime.operate import repair_runs
-from runtime.operate.repairs import look_ahead, record_of
+from runtime.operate.repairs import look_ahead
 from runtime.operate.run import COUNTED_FROM, run_name
+from runtime.operate.saga_record import record_of
 from runtime.operate.survey import Wanted, sagas
 from runtime.page.acts.drafted import act_named
 from runtime.page.desk import Acting, PageDesk

@@ -133,6 +133,15 @@ async def test_an_actor_of_a_service_has_a_page_without_steps(place: PageStore, 
     assert '"order_id": "ORD-1"' in seen.text and "Steps" not in seen.text
 
 
+async def test_a_saga_that_nothing_has_begun_says_so(place: PageStore, browser: Browser) -> None:
+    async with place.writing() as store:
+        await fill(store, actor("order-process", state_type="amends.SagaRecord"))
+        await fill(store, mail(7, kind="order-process", parked="this build cannot begin it"))
+    seen = SeenPage((await browser.get("/sagas/order-process/ORD-1")).text)
+    assert "order-process/ORD-1 is a saga that has not begun. It waits for an operator: BillOrder" in seen.text
+    assert "is no saga" not in seen.text and "cannot be read" not in seen.text
+
+
 @pytest.mark.parametrize(
     ("address", "status"),
     [
