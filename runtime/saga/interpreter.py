@@ -56,13 +56,16 @@ def advance(
     Never raises for what an author's function raises.
     """
     saga, before = Instance(definition, record, now_s, next_id, bounds), record.status
-    if not halted.takes(saga, given) and not held_keys.hears(saga, given):
+    has_keys = bool(definition.keys or record.keys)
+    if not halted.takes(saga, given) and not (has_keys and held_keys.hears(saga, given)):
         _apply(saga, given)
-    if definition.keys or record.keys:
+    if has_keys:
         _follow_keys(saga, was_stuck=before == SagaRecord.STUCK)
-    follow_reminders(saga)
-    asker.tell(saga, before)
-    locks.let_go(saga, before)
+    if definition.reminders or record.reminders:
+        follow_reminders(saga)
+    if record.status != before or saga.was_asked:
+        asker.tell(saga, before)
+        locks.let_go(saga, before)
     return saga.result()
 
 

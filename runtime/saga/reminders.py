@@ -43,7 +43,7 @@ def reminder_fired(saga: Instance, timer: str) -> bool:
 def follow_reminders(saga: Instance) -> None:
     """After each input: begin the reminders of tasks that are under way now, and end those of the others."""
     record = saga.record
-    if record.suspended or not record.definition or not (saga.definition.reminders or record.reminders):
+    if record.suspended or not record.definition:
         return  # Without a definition there is no instance: a cancellation, or an answer, has come before its start.
     known = {one.name: one for one in saga.definition.reminders}
     for entry in [one for one in record.reminders if one.name not in known]:
