@@ -160,6 +160,8 @@ def forget_oldest(exchange: Exchange) -> None:
 
 def counted(exchange: Exchange) -> int:
     """How many of its commands a budget counts: all but those that were answered by "not finished yet"."""
+    if not exchange.workings:  # nearly always
+        return exchange.attempts
     return max(exchange.attempts - exchange.workings, min(exchange.attempts, 1))
 
 
