@@ -115,7 +115,7 @@ def change(
         returned = function(state, given)
     except BaseException as error:  # as in made_by
         raise AuthorFailed(f"{what} raised {text_of(error)}") from error
-    if isinstance(returned, Message) or inspect.iscoroutine(returned):
+    if returned is not None and (isinstance(returned, Message) or inspect.iscoroutine(returned)):
         _drop(returned)
         raise AuthorFailed(
             f"{what} returned a {type(returned).__name__}, which would be lost: it changes the state in place, and "
