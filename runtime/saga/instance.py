@@ -105,7 +105,10 @@ class Instance:
         return None
 
     def _sender(self, index: int) -> StepDefinition:
-        node = self.node_at(index)
+        nodes = self.definition.nodes
+        if index >= len(nodes):
+            return self.node_of(self.tasks[index])
+        node = nodes[index]
         assert isinstance(node, StepDefinition), "no other node sends commands"
         return node
 
