@@ -33,7 +33,7 @@ from runtime.saga.nodes import kinds, locks, probed, undoing
 from runtime.saga.nodes import step as steps
 from runtime.saga.reminders import follow_reminders, reminder_fired
 from runtime.saga.timer_names import DEADLINE
-from runtime.saga.verdict import Came, TaskVerdict
+from runtime.saga.verdict import NOTHING, Came, TaskVerdict
 from runtime.saga.view import status_name
 
 __all__ = ["advance"]
@@ -214,6 +214,8 @@ def _act_on_all(saga: Instance, found: Iterable[tuple[Node, TaskRecord, TaskVerd
 def _act(saga: Instance, node: Node, task: TaskRecord, verdict: TaskVerdict) -> None:
     if not saga.note:
         saga.moved(task)
+    if verdict is NOTHING:
+        return
     if task.within and verdict.came is not Came.NOTHING:
         node, task, verdict = _of_whole(saga, node, task, verdict)
     saga.begins += verdict.to_begin
@@ -278,10 +280,10 @@ def _go_on(saga: Instance, candidates: tuple[int, ...]) -> None:
     """Begin those of these tasks that wait for nothing more; where none begins, see if all tasks are settled."""
     tasks, has_begun = saga.tasks, False
     for index in candidates:
-        node = saga.definition.nodes[index]
-        if tasks[index].status == TaskRecord.WAITING and _all_settled(saga, node.before):
+        node, task = saga.definition.nodes[index], tasks[index]
+        if task.status == TaskRecord.WAITING and _all_settled(saga, node.before):
             has_begun = True
-            _act(saga, node, tasks[index], kinds.begin(saga, node, tasks[index]))
+            _act(saga, node, task, kinds.begin(saga, node, task))
             if saga.heading != SagaRecord.RUNNING:
                 return
     if has_begun or saga.record.status != SagaRecord.RUNNING:
