@@ -64,6 +64,8 @@ def begin(saga: Instance, node: Node, task: TaskRecord) -> TaskVerdict:
 
 
 def answered(saga: Instance, node: StepDefinition, task: TaskRecord, answer: Answered) -> TaskVerdict:
+    if type(node) is StepDefinition:  # as in begin
+        return step.answered(saga, node, task, answer.command_id, answer.message)
     if isinstance(node, ChildDefinition):
         return child.answered(saga, node, task, answer)
     if isinstance(node, AwaitDefinition):
@@ -135,6 +137,4 @@ def came(saga: Instance, node: Node, task: TaskRecord, one: TaskRecord, verdict:
 
 def next_to(saga: Instance, node: Node) -> tuple[int, ...]:
     """The places of the nodes that may begin now that this one is done, if they wait for nothing else."""
-    if isinstance(node, WhenDefinition):
-        return when.next_to(saga, node)
-    return node.after
+    return when.next_to(saga, node) if type(node) is WhenDefinition else node.after

@@ -42,6 +42,8 @@ def begin(saga: Instance, step: StepDefinition, task: TaskRecord) -> TaskVerdict
 
 def answered(saga: Instance, step: StepDefinition, task: TaskRecord, command_id: bytes, answer: Message) -> TaskVerdict:
     verdict = hear(saga, step, task, command_id, answer)
+    if verdict is DONE:  # nearly always; what comes now is about failures
+        return DONE
     return as_declared(saga, step, task, ask_first(saga, step, task, verdict))
 
 
@@ -57,15 +59,15 @@ def fired(saga: Instance, step: StepDefinition, task: TaskRecord) -> TaskVerdict
 
 def hear(saga: Instance, step: StepDefinition, task: TaskRecord, command_id: bytes, answer: Message) -> TaskVerdict:
     """What an answer means by itself, whatever the step declares for when it fails."""
-    name = answer.DESCRIPTOR.name
     meaning = step.meanings.get(type(answer))
-    if meaning is Meaning.DONE and task.status == TaskRecord.REFUSED and command_id == task.do.command_id:
-        return _done_after_refusal(saga, step, task, answer)
     if task.status != TaskRecord.RUNNING:
-        saga.note = f"{name} came late: step {step.name} is {task_name(task)}"
+        if meaning is Meaning.DONE and task.status == TaskRecord.REFUSED and command_id == task.do.command_id:
+            return _done_after_refusal(saga, step, task, answer)
+        saga.note = f"{answer.DESCRIPTOR.name} came late: step {step.name} is {task_name(task)}"
         return NOTHING
     if meaning is Meaning.DONE:
         return _done(saga, step, task, answer)
+    name = answer.DESCRIPTOR.name
     if meaning is Meaning.REFUSED:
         return _refused(saga, step, task, command_id, answer)
     if meaning is Meaning.WORKING:
@@ -140,7 +142,8 @@ def _ask(saga: Instance, step: StepDefinition, task: TaskRecord) -> None:
     body = author.body(what, command, saga.bounds.message_bytes_max)
     task.address = address_of(step.command.kind, key)
     id = saga.next_id(task.address, content_of(command.DESCRIPTOR.full_name, body, b""))
-    exchange.ask(task.do, id, saga.now_s)
+    question = task.do
+    exchange.ask(question, id, saga.now_s)
     if task.HasField("probe"):
         exchange.set_aside(task.probe)
     frozen.take_present(task)
@@ -148,7 +151,7 @@ def _ask(saga: Instance, step: StepDefinition, task: TaskRecord) -> None:
     if task.stuck:
         saga.unstick(task)
     saga.outgoing.append(Outgoing(command, step.command.kind, key, id, wants_reply=True, body=body))
-    saga.timers.append(SetTimer(step.timer, saga.now_s + step.patience_s(exchange.counted(task.do))))
+    saga.timers.append(SetTimer(step.timer, saga.now_s + step.patience_s(exchange.counted(question))))
 
 
 def _ask_later(saga: Instance, step: StepDefinition, task: TaskRecord, error: str) -> TaskVerdict:
