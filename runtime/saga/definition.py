@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from google.protobuf.message import Message
@@ -17,8 +18,10 @@ from runtime.saga.carrying import Migration
 from runtime.saga.node import (
     AwaitDefinition,
     ChildDefinition,
+    FirstOfDefinition,
     LockDefinition,
     Node,
+    Role,
     StepDefinition,
     steps_of,
 )
@@ -55,9 +58,9 @@ class ReminderDefinition:
         return contract_of(self.says)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Definition:
-    """A checked saga. Immutable, and shared by all its instances."""
+    """A checked saga. Immutable, and shared by all its instances, so that what follows from it is found out once."""
 
     name: str  # its kind, as the store knows it
     title: str  # of the author's class
@@ -80,40 +83,51 @@ class Definition:
     carries: Mapping[bytes, Migration] = field(default_factory=dict)  # by the fingerprint of an older definition
     between: Mapping[bytes, Definition] = field(default_factory=dict)  # of those, that by way of which it is carried
 
-    @property
+    @cached_property
     def pivot(self) -> StepDefinition | None:
         pivot = None if self.pivot_index is None else self.nodes[self.pivot_index]
         assert pivot is None or isinstance(pivot, StepDefinition), "no other node is a pivot"
         return pivot
 
-    @property
+    @cached_property
     def flow_nodes(self) -> tuple[Node, ...]:
         return self.nodes[: self.closing_from]
 
-    @property
+    @cached_property
     def steps(self) -> tuple[StepDefinition, ...]:
         """All that send commands: with those within other nodes, and those that close a compensation."""
         return tuple(step for node in self.nodes for step in steps_of(node))
 
-    @property
+    @cached_property
     def awaits(self) -> tuple[AwaitDefinition, ...]:
         return tuple(node for node in self.nodes if isinstance(node, AwaitDefinition))
 
-    @property
+    @cached_property
     def locks(self) -> tuple[LockDefinition, ...]:
         return tuple(step for step in self.steps if isinstance(step, LockDefinition))
 
-    @property
+    @cached_property
     def children(self) -> tuple[ChildDefinition, ...]:
         return tuple(step for step in self.steps if isinstance(step, ChildDefinition))
 
-    @property
+    @cached_property
     def flow_steps(self) -> tuple[StepDefinition, ...]:
         return tuple(node for node in self.flow_nodes if isinstance(node, StepDefinition))
 
-    @property
+    @cached_property
     def closing_steps(self) -> tuple[StepDefinition, ...]:
         return tuple(node for node in self.nodes[self.closing_from :] if isinstance(node, StepDefinition))
+
+    @cached_property
+    def undoable(self) -> tuple[int, ...]:
+        """The places of nodes of which something can be taken back."""
+        return tuple(node.index for node in self.nodes if node.is_undoable)
+
+    @cached_property
+    def undone_past_pivot(self) -> tuple[int, ...]:
+        """The alternatives past the pivot, as `within` of a task names them: one that has failed is undone there."""
+        alternatives = [node for node in self.nodes if isinstance(node, FirstOfDefinition)]
+        return tuple(node.index + 1 for node in alternatives if node.role is Role.RETRIABLE)
 
     def node_of_timer(self, timer: str) -> Node | None:
         return next((node for node in self.nodes if node.timer == timer), None)

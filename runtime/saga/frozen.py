@@ -15,7 +15,6 @@ from collections.abc import Iterable
 
 from runtime.protos.saga_pb2 import EarlierState, SagaRecord, TaskRecord
 from runtime.saga.definition import Definition
-from runtime.saga.node import FirstOfDefinition, Role
 
 __all__ = ["earlier", "forget", "freeze", "put_earlier", "state_for", "take_present"]
 
@@ -27,15 +26,16 @@ def freeze(definition: Definition, record: SagaRecord, answered: TaskRecord | No
 
     `answered` is the task by whose answer it is replaced, whose own state will be the next one.
     """
-    within = _undone_past_pivot(definition) if record.pivot_passed else ()
-    if record.pivot_passed and not within:  # nothing that is done will be undone
+    is_past_pivot, tasks = record.pivot_passed, record.tasks
+    if is_past_pivot and not definition.undone_past_pivot:  # nothing that is done will be undone
         return
+    places = (*definition.undoable, *range(len(definition.nodes), len(tasks)))
     concerned = [
         task
-        for place, task in enumerate(record.tasks)
-        if _is_concerned(definition, place, task)
+        for task in [tasks[place] for place in places]
+        if _is_concerned(task)
         and (answered is None or task.path != answered.path)
-        and (not record.pivot_passed or task.within in within)
+        and (not is_past_pivot or task.within in definition.undone_past_pivot)
     ]
     if not concerned:
         return
@@ -78,16 +78,8 @@ def forget(record: SagaRecord) -> None:
             take_present(task)
 
 
-def _is_concerned(definition: Definition, place: int, task: TaskRecord) -> bool:
-    if task.status not in _MAY_BE_UNDONE or task.undo_state or not task.do.attempts:
-        return False
-    return place >= len(definition.nodes) or definition.nodes[place].is_undoable
-
-
-def _undone_past_pivot(definition: Definition) -> list[int]:
-    """The alternatives past the pivot, as `within` of a task names them: one that has failed is undone there."""
-    nodes = definition.nodes
-    return [node.index + 1 for node in nodes if isinstance(node, FirstOfDefinition) and node.role is Role.RETRIABLE]
+def _is_concerned(task: TaskRecord) -> bool:
+    return task.status in _MAY_BE_UNDONE and not task.undo_state and task.do.attempts > 0
 
 
 def _rebuilt(states: Iterable[EarlierState]) -> bytes:
