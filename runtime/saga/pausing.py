@@ -72,25 +72,25 @@ class PausingSaga(SagaBehaviour):
             note = f"{HELD}{question.kind} keeps failing, and its silence does not count"
             later = SetTimer(envelope.timer, again_at_s)
             return Decision(timers=(later,), outcome=Outcome.IGNORED, note=note, ended=True)
-        is_undone_at_once = self._is_undone_at_once(state, envelope)
+        answers = bool(envelope.in_reply_to and envelope.sender)
+        kind = parse_address(envelope.sender)[0] if answers else ""
+        is_undone_at_once = answers and self._is_undone_at_once(state, kind, envelope.in_reply_to)
         decision = super().decide(state, delivery)
         if question is not None and question.is_silence:
             pauses.failed(question.kind, envelope.key, "no answer in time", now_s)
-        elif envelope.in_reply_to and envelope.sender:
-            kind = parse_address(envelope.sender)[0]
+        elif answers:
             if isinstance(delivery.message, durable_pb2.Fault):
                 pauses.failed(kind, envelope.key, delivery.message.error, now_s, by_fault=True)
             elif not is_undone_at_once:
                 pauses.answered(kind, now_s)
         return decision
 
-    def _is_undone_at_once(self, record: saga_pb2.SagaRecord, envelope: Envelope) -> bool:
+    def _is_undone_at_once(self, record: saga_pb2.SagaRecord, kind: str, id: bytes) -> bool:
         """Whether a participant that gives up what it is asked for confirms the first undo of that.
 
         It does so when there is nothing to undo, and may give up the next command all the same.
         """
-        id, sender = envelope.in_reply_to, envelope.sender
-        if not id or not sender or not self._pauses.faults(parse_address(sender)[0]):
+        if not self._pauses.faults(kind):
             return False
         return any(task.undo.command_id == id and task.undo.attempts == 1 for task in record.tasks)
 
