@@ -129,8 +129,6 @@ def keep(saga: Instance, step: StepDefinition, task: TaskRecord, answer: Message
         return failed(str(error))
     finally:
         frozen.take_present(task)
-    if task.HasField("unkept"):
-        task.ClearField("unkept")
     return DONE
 
 
@@ -247,4 +245,7 @@ def _keep_again(saga: Instance, step: StepDefinition, task: TaskRecord) -> TaskV
     types = [type_ for type_ in step.meanings if task.do.outcome in names_of(type_)]
     if not types or not task.HasField("unkept"):
         return failed(f"{task.do.error} (its answer was not stored, so it cannot be kept again)")
-    return keep(saga, step, task, types[0].FromString(task.unkept))
+    verdict = keep(saga, step, task, types[0].FromString(task.unkept))
+    if verdict is DONE:
+        task.ClearField("unkept")
+    return verdict
