@@ -129,7 +129,7 @@ class SagaBehaviour:
     ) -> tuple[inputs.Advance, tuple[StepOutcome, ...]]:
         definition = self.definition
         bounds = NodeBounds(delivery.body_bytes_max, delivery.state_bytes_max, delivery.unreached)
-        silent = self._outcomes.silent(state, given)
+        silent = self._outcomes.silent(state, given.name) if isinstance(given, inputs.TimerFired) else None
         step = advance(definition, state, given, delivery.now_s, delivery.next_id, bounds)
         return step, self._outcomes.of(silent, state, given, step) if delivery.counts_outcomes else ()
 

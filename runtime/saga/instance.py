@@ -146,7 +146,8 @@ class Instance:
     @property
     def heading(self) -> SagaRecord.Status.ValueType:
         """Which way it is going, or was going when it got stuck."""
-        return view.heading(self.record)
+        status = self.record.status
+        return view.heading(self.record) if status == SagaRecord.STUCK else status
 
     def moved(self, task: TaskRecord) -> None:
         """Something happens to this task now."""

@@ -221,9 +221,7 @@ def _act(saga: Instance, node: Node, task: TaskRecord, verdict: TaskVerdict) -> 
     saga.begins += verdict.to_begin
     saga.undos += verdict.to_undo
     match verdict.came:
-        case Came.NOTHING:
-            return
-        case Came.DONE:
+        case Came.DONE:  # first, as it comes most
             if node.role is Role.CLOSING:
                 compensation.close(saga)
             else:
@@ -236,6 +234,8 @@ def _act(saga: Instance, node: Node, task: TaskRecord, verdict: TaskVerdict) -> 
             compensation.reopen(saga)
         case Came.UNDONE:
             compensation.undo_next(saga)
+        case Came.NOTHING:
+            return
         case _:
             assert_never(verdict.came)
 

@@ -46,13 +46,11 @@ class StepOutcomes:
         self._nodes = definition.nodes
         self._steps = frozenset(node.name for node in definition.nodes if isinstance(node, StepDefinition))
 
-    def silent(self, record: SagaRecord, given: inputs.Input) -> TaskRecord | None:
+    def silent(self, record: SagaRecord, timer: str) -> TaskRecord | None:
         """Of the record before the input: the step that waits for an answer, and whose time is over by this timer."""
-        if not isinstance(given, inputs.TimerFired):
-            return None
         nodes = self._nodes
         for place, task in enumerate(record.tasks):
-            is_its = given.name == (nodes[place].timer if place < len(nodes) else task.path)
+            is_its = timer == (nodes[place].timer if place < len(nodes) else task.path)
             if is_its and task.status == _RUNNING and task.do.status == Exchange.OPEN:
                 is_step = place >= len(nodes) or type(nodes[place]) in (StepDefinition, ChildDefinition)
                 return task if is_step else None
