@@ -18,7 +18,7 @@ __all__ = ["CHECKPOINT_PAGES", "close", "connect", "connect_to_view", "log_bytes
 _WRITER_FLAGS = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
 _VIEW_FLAGS = apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI
 _CACHE_KIB = 16_384
-_STATEMENTS_MAX = 300  # prepared statements kept by a connection, the least used dropped; the writer has about 200
+_STATEMENTS_MAX = 300  # A prepared statement is dropped when as many others were used since. The writer has about 200.
 CHECKPOINT_PAGES = 4_000  # of 4 KiB in the log, 16 MB, before a commit moves them into the file
 
 
