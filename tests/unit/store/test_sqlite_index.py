@@ -6,6 +6,8 @@ Who reads behind the end of a file that was cut short is ended by the system at 
 from __future__ import annotations
 
 import asyncio
+import math
+import os
 import subprocess
 import sys
 from collections.abc import Coroutine
@@ -17,6 +19,7 @@ import pytest
 from runtime.adapters import system_ports
 from runtime.errors import StoreError, StoreReplaced
 from runtime.store.sqlite import SqliteStore
+from runtime.store.sqlite.index import LogIndex
 from runtime.testing.conformance.samples import SHARD, mail_row, post
 
 ADDRESS = ("billing", "a")
@@ -132,6 +135,49 @@ async def long_log(path: Path) -> SqliteStore:
         await store.commit([post(row) for row in rows])
     assert Path(f"{path}-shm").stat().st_size > 32_768
     return store
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the index in memory is found by /proc")
+async def test_what_is_new_in_a_log_is_read_in_few_calls_and_only_once(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = await long_log(path)
+    calls = 0
+
+    def counted(*arguments: Any) -> int:
+        nonlocal calls
+        calls += 1
+        return preadv(*arguments)
+
+    preadv = os.preadv
+    monkeypatch.setattr(os, "preadv", counted)
+    index = LogIndex(path)
+    assert not index.is_foreign()
+    frames = len(index._pages)
+    assert frames > 4_000
+    assert calls == math.ceil(frames / 64)
+    assert not index.is_foreign()
+    assert calls == math.ceil(frames / 64)
+    await store.commit([post(mail_row(5_000))])
+    assert not index.is_foreign()
+    assert calls == math.ceil(frames / 64) + 1
+    assert len(index._pages) > frames
+    await store.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the index in memory is found by /proc")
+@pytest.mark.parametrize("off", [-100, -1, 1, 100])
+async def test_an_index_that_names_fewer_or_more_frames_than_the_log_has_is_not_compared_with_it(
+    path: Path, off: int
+) -> None:
+    store = await opened(path)
+    await fill(store, 0, 30)
+    index = LogIndex(path)
+    assert not index.is_foreign()
+    frames = len(index._pages)
+    assert index._read_log(index._salts, frames, 4_096)
+    assert not index._read_log(index._salts, frames + off, 4_096)
+    await store.close()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the index in memory is found by /proc")
