@@ -13,6 +13,7 @@ from typing import TypeVar
 __all__ = ["Dice"]
 
 _MASK = (1 << 64) - 1
+_FRACTIONS = 1 << 53  # A fraction is one of so many.
 _T = TypeVar("_T")
 
 
@@ -43,13 +44,13 @@ class Dice:
 
     def fraction(self) -> float:
         """Uniform in [0, 1)."""
-        return (self.next() >> 11) / (1 << 53)
+        return (self.next() >> 11) / _FRACTIONS
 
     def between(self, low: float, high: float) -> float:
-        return low + (high - low) * self.fraction()
+        return low + (high - low) * ((self.next() >> 11) / _FRACTIONS)
 
     def chance(self, probability: float) -> bool:
-        return probability > 0.0 and self.fraction() >= 1.0 - probability
+        return probability > 0.0 and (self.next() >> 11) / _FRACTIONS >= 1.0 - probability
 
     def choose(self, options: Sequence[_T]) -> _T:
         return options[self.next() % len(options)]

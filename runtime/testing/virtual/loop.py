@@ -80,6 +80,8 @@ class SimLoop(asyncio.BaseEventLoop):
 
     def __init__(self, dice: Dice, order: CallbackOrder = CallbackOrder.ANY, *, steps_max: int = 10_000_000) -> None:
         super().__init__()
+        # Every handle and every future asks for it. A function in C answers faster than the method of the base class.
+        self.get_debug = bool  # type: ignore[method-assign]  # it is always off, as `bool()` says
         self.steps = 0
         self.trace = 0
         self._steps_max = steps_max
@@ -90,7 +92,7 @@ class SimLoop(asyncio.BaseEventLoop):
         self._made = 0
         self._ambushes: list[tuple[int, int, Callable[[], object]]] = []
         self._next_ambush = _MASK
-        self._instant_ends = _INSTANT_STEPS_MAX
+        self._steps_end = min(_INSTANT_STEPS_MAX, steps_max)  # No run goes on beyond this without a jump of its time.
         self._recent: deque[asyncio.Handle] = deque(maxlen=_RECENT_MAX)
 
     # --- what asyncio asks of a loop ---
@@ -108,7 +110,11 @@ class SimLoop(asyncio.BaseEventLoop):
     def call_later(
         self, delay: float, callback: Callable[[*_Ts], object], *args: *_Ts, context: Context | None = None
     ) -> asyncio.TimerHandle:
-        return self.call_at(self._now_s + delay, callback, *args, context=context)
+        when = self._now_s + delay
+        timer = asyncio.TimerHandle(when, callback, args, self, context)
+        self._made += 1
+        heapq.heappush(self._timers, (when, self._made, timer))
+        return timer
 
     def call_at(
         self, when: float, callback: Callable[[*_Ts], object], *args: *_Ts, context: Context | None = None
@@ -136,13 +142,13 @@ class SimLoop(asyncio.BaseEventLoop):
 
     def _run_once(self) -> None:
         """Runs step after step, until something stops the loop."""
-        queue = self._queue
+        queue, take, recent = self._queue, self._take, self._recent
         while not self._stopping:  # type: ignore[attr-defined]  # the stubs lack this attribute of the base class
             if not queue:
                 self._jump()
             if self.steps >= self._next_ambush:
                 self._spring()
-            owner, handle = queue.pop(0) if len(queue) == 1 else self._take(queue)
+            owner, handle = queue.pop() if len(queue) == 1 else take(queue)
             if handle._cancelled:
                 continue
             if owner is not None and (owner.frozen or not owner.alive):
@@ -150,11 +156,9 @@ class SimLoop(asyncio.BaseEventLoop):
                     owner.held.append(handle)
                 continue
             self.steps += 1
-            if self.steps > self._steps_max:
-                raise NothingLeft(f"no end after {self._steps_max:,} steps")
-            if self.steps > self._instant_ends:
-                raise NothingLeft(f"time stands still: {_INSTANT_STEPS_MAX:,} steps at one instant")
-            self._recent.append(handle)
+            if self.steps > self._steps_end:
+                raise self._endless()
+            recent.append(handle)
             self.trace = (self.trace * 0x100000001B3 + len(queue)) & _MASK
             handle._run()
 
@@ -187,10 +191,8 @@ class SimLoop(asyncio.BaseEventLoop):
             self._enqueue(handle)
 
     def _enqueue(self, handle: asyncio.Handle) -> None:
-        if self.is_closed():
-            return  # After the end, a `finally` may run while its coroutine is cleaned away.
-        context: Context = handle._context  # type: ignore[attr-defined]  # the stubs lack this attribute
-        self._queue.append((context.get(_owner), handle))
+        if not self._closed:  # type: ignore[attr-defined]  # After the end, a `finally` may run while it is cleaned away.
+            self._queue.append((handle._context.get(_owner), handle))  # type: ignore[attr-defined]  # likewise
 
     def _jump(self) -> None:
         """Jumps to the earliest timer, and makes everything ready that is due then."""
@@ -201,14 +203,20 @@ class SimLoop(asyncio.BaseEventLoop):
             raise NothingLeft("nothing is ready, and no timer is set")
         if timers[0][0] > self._now_s:
             self._go_on_at(timers[0][0])
-        while timers and timers[0][0] <= self._now_s:
+        now_s = self._now_s
+        while timers and timers[0][0] <= now_s:
             timer = heapq.heappop(timers)[2]
             if not timer._cancelled:
                 self._enqueue(timer)
 
     def _go_on_at(self, now_s: float) -> None:
         self._now_s = now_s
-        self._instant_ends = self.steps + _INSTANT_STEPS_MAX
+        self._steps_end = min(self.steps + _INSTANT_STEPS_MAX, self._steps_max)
+
+    def _endless(self) -> NothingLeft:
+        if self.steps > self._steps_max:
+            return NothingLeft(f"no end after {self._steps_max:,} steps")
+        return NothingLeft(f"time stands still: {_INSTANT_STEPS_MAX:,} steps at one instant")
 
     def _spring(self) -> None:
         while self._ambushes and self._ambushes[0][0] <= self.steps:

@@ -119,15 +119,15 @@ class _FaultyBehaviour:
 
 
 class _FaultyVersioned(_FaultyBehaviour):
-    """A behaviour that may differ from node to node by its version."""
+    """A behaviour that may differ from node to node by its version; `versioned` is the same object as `inner`."""
 
-    def __init__(self, inner: Behaviour, plan: FailurePlan) -> None:
-        assert isinstance(inner, Versioned)
+    def __init__(self, inner: Behaviour, versioned: Versioned, plan: FailurePlan) -> None:
         super().__init__(inner, plan)
-        self.carries = inner.carries
-        self.described = inner.described
-        self.lacks = inner.lacks
+        self.carries = versioned.carries
+        self.described = versioned.described
+        self.lacks = versioned.lacks
 
 
 def _faulty(inner: Behaviour, plan: FailurePlan) -> Behaviour:
-    return (_FaultyVersioned if isinstance(inner, Versioned) else _FaultyBehaviour)(inner, plan)
+    # To ask this reads all that a versioned kind has, and its description is made anew each time: so ask only once.
+    return _FaultyVersioned(inner, inner, plan) if isinstance(inner, Versioned) else _FaultyBehaviour(inner, plan)

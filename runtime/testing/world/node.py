@@ -34,6 +34,7 @@ from runtime.testing.world.surroundings import Surroundings
 __all__ = ["Launcher", "NodeSpec", "SimNode"]
 
 _T = TypeVar("_T")
+_LOOKED_AT = frozenset((Failpoint.KINDS_STARTED, Failpoint.JOIN_ASKED, Failpoint.TURN_BEGUN))
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,21 +146,27 @@ class SimNode:
     def _at_failpoint(self, point: Failpoint) -> None:
         """Goes on, or dies here and now."""
         check_alive()
+        if point in _LOOKED_AT:
+            self._look_at(point)
+        ambush = self._run.ambushes.springs(point)
+        if ambush is None:
+            return
+        if ambush.freeze_s:
+            self._run.note(f"{self.name} reaches {point.name}")
+            self.freeze(at_failpoint=True)
+            self._run.database.later(ambush.freeze_s, self.thaw)
+        else:
+            self._run.note(f"{self.name} reaches {point.name}")
+            self.kill("killed at a failpoint", restart_s=self._run.restart_s)
+            raise Killed
+
+    def _look_at(self, point: Failpoint) -> None:
         if point is Failpoint.KINDS_STARTED and self.node is not None:
             self._look_into(self.node)
         if point is Failpoint.JOIN_ASKED:
             self._launcher.joins(self)
         if point is Failpoint.TURN_BEGUN and self.node is not None:
             self._check_lease(self.node)
-        ambush = self._run.ambushes.springs(point)
-        if ambush is not None and ambush.freeze_s:
-            self._run.note(f"{self.name} reaches {point.name}")
-            self.freeze(at_failpoint=True)
-            self._run.database.later(ambush.freeze_s, self.thaw)
-        elif ambush is not None:
-            self._run.note(f"{self.name} reaches {point.name}")
-            self.kill("killed at a failpoint", restart_s=self._run.restart_s)
-            raise Killed
 
     def _check_lease(self, node: Node) -> None:
         run = self._run

@@ -68,7 +68,7 @@ class Surroundings:
         self.is_doubled = False  # Two processes were launched under one name.
         self.happened: Counter[str] = Counter()  # Counts the faults by name.
         self.facts: Counter[str] = Counter()
-        self.last: deque[str] = deque(maxlen=_LAST_MAX)
+        self._last: deque[tuple[float, str]] = deque(maxlen=_LAST_MAX)
         self.crashes: list[Violation] = []
         self.ambushes = Ambushes()
         self._digest = blake2b(digest_size=16)
@@ -86,6 +86,11 @@ class Surroundings:
         digest = self._digest.copy()
         digest.update(f"{self.loop.steps} {self.loop.trace} {self.loop.time()!r}".encode())
         return digest.hexdigest()
+
+    @property
+    def last(self) -> list[str]:
+        """The last events, the latest at the end."""
+        return [f"{at_s - START_S:10.4f}  {event}" for at_s, event in self._last]
 
     def store_of(self, who: str, dice: Dice) -> FaultyStore:
         """A connection to the database for a party that is no node, such as an operator."""
@@ -110,8 +115,9 @@ class Surroundings:
         self.note(f"{name} {where}".rstrip())
 
     def note(self, event: str) -> None:
-        self._digest.update(f"{self.loop.time()!r} {event}\n".encode())
-        self.last.append(f"{self.loop.time() - START_S:10.4f}  {event}")
+        now_s = self.loop.time()
+        self._digest.update(f"{now_s!r} {event}\n".encode())
+        self._last.append((now_s, event))
 
     def report_of(self, who: str) -> Callable[[Fact], None]:
         """The function that takes the facts of this process."""
