@@ -31,13 +31,14 @@ class ClusterTime:
     def __init__(self, ports: Ports, settings: ClusterSettings, node: NodeRow) -> None:
         self._ports = ports
         self._clock = ports.clock
+        self._steady = ports.clock if isinstance(ports.clock, SteadyClock) else None
         self._settings = settings
         self._name = node.name
         self._said_s = 0.0
 
     async def anchor(self, store: MemberStore) -> None:
         """Take the time of live peers if our own clock is off, before we join and judge anybody. Raises StoreError."""
-        if not isinstance(self._clock, SteadyClock):
+        if self._steady is None:
             return
         view = await store.cluster()
         first = self._peers(view)
@@ -49,7 +50,7 @@ class ClusterTime:
             self._go_by(heard)
         elif not any(abs(ahead_s) <= self._settings.clock_skew_max_s for ahead_s in ahead):
             self._go_on_from(view)
-        self._said_s = self._clock.off_s()
+        self._said_s = self._steady.off_s()
 
     async def _heard(self, store: MemberStore, first: dict[str, tuple[float, float]]) -> dict[str, float]:
         """Of the peers that are seen to renew, how far each is ahead of us."""
@@ -79,19 +80,19 @@ class ClusterTime:
             self._ports.report(ClockBehindStore(member=self._name, by_s=by_s))
 
     def _set_right(self, by_s: float) -> None:
-        if isinstance(self._clock, SteadyClock):
-            self._clock.set_right(by_s)
+        if self._steady is not None:
+            self._steady.set_right(by_s)
 
     def news_s(self, told_s: float) -> float | None:
         """How many seconds the machine's clock is ahead of ours; None if that was hardly another when last written."""
-        off_s = round(self._clock.off_s(), 1) if isinstance(self._clock, SteadyClock) else 0.0
+        off_s = 0.0 if self._steady is None else round(self._steady.off_s(), 1)
         return off_s if abs(off_s - told_s) > self._settings.clock_skew_max_s / 4 else None
 
     def look(self) -> None:
         """Say so, once for each jump, when the machine's clock has gone another way than ours."""
-        if not isinstance(self._clock, SteadyClock):
+        if self._steady is None:
             return
-        off_s = self._clock.off_s()
+        off_s = self._steady.off_s()
         if abs(off_s - self._said_s) > self._settings.clock_skew_max_s:
             self._said_s = off_s
             self._ports.report(ClockJumped(member=self._name, off_s=off_s))

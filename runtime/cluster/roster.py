@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
+from operator import attrgetter
 
 from runtime.cluster.facts import NodeEvicted, NodeJoined, NodeLeft, ShardsGivenUp
 from runtime.cluster.placement import Placement, Slot, place
@@ -42,11 +43,10 @@ class Roster:
         moved = before.shards != view.shards
         if moved:
             self._owners = {(row.kind, row.shard): row.owner for row in view.shards}
-        if moved or _hosting(before) != _hosting(view) or not self.placement:
+        is_same = _timeless(before.nodes) == _timeless(view.nodes)  # Most reads find nothing but leases renewed.
+        if moved or not self.placement or (not is_same and _hosting(before) != _hosting(view)):
             self.placement = place(view.nodes, view.shards, self._shards_per_kind)
-        changed = (
-            moved or before.subscriptions != view.subscriptions or _timeless(before.nodes) != _timeless(view.nodes)
-        )
+        changed = moved or not is_same or before.subscriptions != view.subscriptions
         return changed, _arrivals(nodes_before, view) + _departures(nodes_before, self._nodes, view.now_s)
 
     def owns_any(self, name: str) -> bool:
@@ -110,8 +110,12 @@ def _hosting(view: ClusterView) -> list[tuple[str, tuple[str, ...], tuple[str, .
     return sorted((node.name, node.kinds, node.carries) for node in view.nodes)
 
 
-def _timeless(nodes: Iterable[NodeRow]) -> list[NodeRow]:
-    return [replace(node, lease_until_s=0.0, clock_off_s=0.0) for node in nodes]
+_all_but_times = attrgetter(*(one.name for one in fields(NodeRow) if one.name not in ("lease_until_s", "clock_off_s")))
+
+
+def _timeless(nodes: Iterable[NodeRow]) -> list[object]:
+    """All of the members but what each of their renewals changes."""
+    return [_all_but_times(node) for node in nodes]
 
 
 def _arrivals(before: dict[str, NodeRow], view: ClusterView) -> list[Fact]:

@@ -30,7 +30,7 @@ LINKS = (
     Mutant(
         "new-life-not-noticed",
         "A member that was restarted at its old address does not count as new.",
-        (Edit(_timeless, "lease_until_s=0.0, clock_off_s=0.0", 'lease_until_s=0.0, clock_off_s=0.0, incarnation=""'),),
+        (Edit(_timeless, "_all_but_times(node)", '_all_but_times(replace(node, incarnation=""))'),),
     ),
     Mutant(
         "one-dials-for-both",
