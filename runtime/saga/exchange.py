@@ -167,8 +167,12 @@ def counted(exchange: Exchange) -> int:
 
 def has_sent(exchange: Exchange, command_id: bytes) -> bool:
     """Whether this is one of its commands. Those whose refusal has been heard are forgotten, but for the last."""
-    sent = (exchange.earlier_ids, exchange.faulted_ids, exchange.working_ids)
-    return command_id == exchange.command_id or any(command_id in ids for ids in sent)
+    return (
+        command_id == exchange.command_id
+        or command_id in exchange.earlier_ids
+        or command_id in exchange.faulted_ids
+        or command_id in exchange.working_ids
+    )
 
 
 def ids(exchange: Exchange) -> list[bytes]:
