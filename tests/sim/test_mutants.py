@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -21,6 +19,7 @@ from tests.proof.mutants.registry import MUTANTS, UNHUNTED
 from tests.proof.mutants.report import Report
 from tests.proof.workloads.orders import Orders
 from tests.sim.test_commands import CarelessOrders
+from tests.sim.with_mutant import ForkingRunner
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "proof" / "planted-bugs.md"
@@ -58,12 +57,19 @@ def test_enough_is_found_and_the_rest_is_explained() -> None:
     assert all(ROWS[name].invariants == MUTANTS[name].excuse != "" for name in ROWS if name not in found)
 
 
+@pytest.fixture(scope="module")
+def runner(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ForkingRunner]:
+    runner = ForkingRunner(tmp_path_factory.mktemp("mutants") / "told.txt")
+    yield runner
+    runner.close()
+
+
 @pytest.mark.parametrize("name", [*(mutant.name for mutant in MUTANTS.values() if mutant.unseen), *UNHUNTED])
-def test_what_no_seed_is_expected_to_show_is_held_by_the_tests_that_the_page_names(name: str) -> None:
-    its = {**MUTANTS, **UNHUNTED}[name]
-    command = [sys.executable, "-m", "tests.sim.with_mutant", name, "-q", "-x", "-p", "no:cacheprovider", its.held_by]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
-    assert done.returncode == pytest.ExitCode.TESTS_FAILED, f"{done.stdout}\n{done.stderr}"
+def test_what_no_seed_is_expected_to_show_is_held_by_the_tests_that_the_page_names(
+    name: str, runner: ForkingRunner
+) -> None:
+    code, told = runner.run(name, {**MUTANTS, **UNHUNTED}[name].held_by)
+    assert code == pytest.ExitCode.TESTS_FAILED, told
 
 
 def test_a_seed_that_is_not_clean_without_the_mutant_finds_nothing() -> None:
