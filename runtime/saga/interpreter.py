@@ -34,7 +34,7 @@ from runtime.saga.nodes import step as steps
 from runtime.saga.reminders import follow_reminders, reminder_fired
 from runtime.saga.timer_names import DEADLINE
 from runtime.saga.verdict import NOTHING, Came, TaskVerdict
-from runtime.saga.view import status_name
+from runtime.saga.view import SETTLED, status_name
 
 __all__ = ["advance"]
 
@@ -296,8 +296,4 @@ def _go_on(saga: Instance, candidates: tuple[int, ...]) -> None:
 
 def _all_settled(saga: Instance, indexes: range | tuple[int, ...]) -> bool:
     tasks = saga.tasks
-    for index in indexes:
-        status = tasks[index].status
-        if status != TaskRecord.DONE and status != TaskRecord.PASSED and status != TaskRecord.LEFT_OUT:
-            return False
-    return True
+    return SETTLED.issuperset([tasks[index].status for index in indexes])
