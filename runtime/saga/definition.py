@@ -26,6 +26,7 @@ from runtime.saga.node import (
     steps_of,
 )
 from runtime.saga.on import On
+from runtime.saga.tasks_at_hand import TasksAtHand
 
 __all__ = ["Definition", "KeyDefinition", "ReminderDefinition"]
 
@@ -128,6 +129,10 @@ class Definition:
         """The alternatives past the pivot, as `within` of a task names them: one that has failed is undone there."""
         alternatives = [node for node in self.nodes if isinstance(node, FirstOfDefinition)]
         return tuple(node.index + 1 for node in alternatives if node.role is Role.RETRIABLE)
+
+    @cached_property
+    def tasks_at_hand(self) -> TasksAtHand:
+        return TasksAtHand()
 
     def node_of_timer(self, timer: str) -> Node | None:
         return next((node for node in self.nodes if node.timer == timer), None)

@@ -8,7 +8,7 @@ the turn puts it back.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from enum import Enum, auto
 
 from runtime.durable.behaviour import CancelTimer, NextId, Outgoing, SetTimer
@@ -20,6 +20,7 @@ from runtime.saga.inner import inner_node
 from runtime.saga.inputs import Advance, StatusChange
 from runtime.saga.node import Node, Role, StepDefinition
 from runtime.saga.node_bounds import UNBOUND, NodeBounds
+from runtime.saga.tasks_at_hand import MANY
 from runtime.store.records import Outcome
 
 __all__ = ["Instance", "Question"]
@@ -85,23 +86,40 @@ class Instance:
         if not self.note and not self.is_aside:
             self.record.last_progress_at_s = self.now_s
             self.record.revision += 1
+        if self.record.ended_at_s and len(self.tasks) >= MANY:
+            self.definition.tasks_at_hand.drop()
         alarm = self.record.stuck_reason if self._sticks else self.alarm
         return Advance(tuple(self.outgoing), tuple(self.timers), outcome, self.note, alarm, self.changes)
 
     # --- reading ---
 
     def find(self, command_id: bytes) -> tuple[StepDefinition, TaskRecord, Question] | None:
-        """The task that sent this command, and what it has asked by that."""
-        for index, task in enumerate(self.tasks):
+        """The task that sent this command, and what it has asked by that. No two tasks send the same."""
+        tasks: Sequence[TaskRecord] = self.tasks
+        if len(tasks) >= MANY:
+            tasks = self.definition.tasks_at_hand.of(self.record)
+            if (found := self._asked(command_id, self.definition.tasks_at_hand.near(tasks))) is not None:
+                return found
+        for index, task in enumerate(tasks):
             if command_id == task.do.command_id:  # as nearly always, and the other fields cost more to read
+                if len(tasks) >= MANY:
+                    self.definition.tasks_at_hand.place = index
                 return self._sender(index), task, Question.DO
-        for index, task in enumerate(self.tasks):
+        return self._asked(command_id, range(len(tasks)))
+
+    def _asked(self, command_id: bytes, places: range) -> tuple[StepDefinition, TaskRecord, Question] | None:
+        for index in places:
+            task = self.tasks[index]
             if has_sent(task.do, command_id):
-                return self._sender(index), task, Question.DO
-            if has_sent(task.undo, command_id):
-                return self._sender(index), task, Question.UNDO
-            if has_sent(task.probe, command_id):
-                return self._sender(index), task, Question.PROBE
+                question = Question.DO
+            elif has_sent(task.undo, command_id):
+                question = Question.UNDO
+            elif has_sent(task.probe, command_id):
+                question = Question.PROBE
+            else:
+                continue
+            self.definition.tasks_at_hand.place = index
+            return self._sender(index), task, question
         return None
 
     def _sender(self, index: int) -> StepDefinition:
@@ -121,10 +139,11 @@ class Instance:
         """The node of a task that is within another."""
         return inner_node(self.definition.nodes[inner.within - 1], inner)
 
-    def inner(self, place: int) -> list[TaskRecord]:
+    def inner(self, place: int) -> Sequence[TaskRecord]:
         """The tasks within the one at this place."""
-        within = place + 1
-        return [task for task in self.tasks[len(self.definition.nodes) :] if task.within == within]
+        if len(self.tasks) >= MANY:
+            return self.definition.tasks_at_hand.within(self.record, place)
+        return [task for task in self.tasks[len(self.definition.nodes) :] if task.within == place + 1]
 
     def place_of_timer(self, name: str) -> int | None:
         for node in self.definition.nodes:

@@ -7,7 +7,7 @@ undo  ──▶ those that may have happened, in any order    ──came──�
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from google.protobuf.message import Message
@@ -99,20 +99,37 @@ def _lost(saga: Instance, each: EachDefinition, one: TaskRecord, verdict: TaskVe
 def _go_on(saga: Instance, each: EachDefinition, task: TaskRecord) -> TaskVerdict:
     """Begin as many items as may be under way; or the whole is done."""
     inner = saga.inner(each.index)
-    waiting = [one for one in inner if one.status == TaskRecord.WAITING]
-    if each.at_least and sum(one.status == TaskRecord.DONE for one in inner) >= each.at_least:
-        for one in waiting:
-            saga.set_status(one, TaskRecord.PASSED)
-        for one in inner:
-            if one.status == TaskRecord.RUNNING:
-                one.do.error = f"{each.at_least} others were done first"
-                within.give_up(saga, one)
-        waiting = []
-    under_way = sum(one.status in _OPEN for one in inner)
+    statuses = [one.status for one in inner]  # Read once: there may be thousands of items, and as many answers.
+    if each.at_least and statuses.count(TaskRecord.DONE) >= each.at_least:
+        _do_without(saga, inner, f"{each.at_least} others were done first")
+        statuses = [one.status for one in inner]
+    under_way, waiting = sum(map(statuses.count, _OPEN)), statuses.count(TaskRecord.WAITING)
     if not under_way and not waiting:
         return _settle(saga, each, task)
     free = max(each.at_once - under_way, 0)
-    return begun(*waiting[:free], to_undo=tuple(within.unasked(inner)))
+    owed = tuple(within.unasked(inner)) if TaskRecord.OWED in statuses else ()
+    return begun(*_first(inner, statuses, min(free, waiting)), to_undo=owed)
+
+
+def _first(inner: Sequence[TaskRecord], statuses: list[TaskRecord.Status.ValueType], count: int) -> list[TaskRecord]:
+    """So many of the items that wait, in the order of the list. No fewer wait."""
+    found: list[TaskRecord] = []
+    place = -1
+    for _ in range(count):
+        place = statuses.index(TaskRecord.WAITING, place + 1)
+        found.append(inner[place])
+    return found
+
+
+def _do_without(saga: Instance, inner: Sequence[TaskRecord], why: str) -> None:
+    """Enough items are done: those that wait are passed over, and those under way are given up."""
+    for one in inner:
+        if one.status == TaskRecord.WAITING:
+            saga.set_status(one, TaskRecord.PASSED)
+    for one in inner:
+        if one.status == TaskRecord.RUNNING:
+            one.do.error = why
+            within.give_up(saga, one)
 
 
 def _settle(saga: Instance, each: EachDefinition, task: TaskRecord) -> TaskVerdict:

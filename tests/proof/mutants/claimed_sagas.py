@@ -67,7 +67,7 @@ CLAIMED_SAGAS = (
         "All items of a list are asked for at once.",
         each._go_on,
         "free = max(each.at_once - under_way, 0)",
-        "free = len(waiting)",
+        "free = waiting",
     ),
     _bug(
         "empty-list-never-done",

@@ -42,7 +42,7 @@ WHOLES = (
         "enough-with-an-item-under-way",
         "Once enough items are done, the list goes on without a look at those under way.",
         (
-            Edit(each._go_on, "if one.status == TaskRecord.RUNNING:", "if False:"),
+            Edit(each._do_without, "if one.status == TaskRecord.RUNNING:", "if False:"),
             Edit(each._go_on, "if not under_way and not waiting:", "if not waiting:"),
         ),
         workload="explorer",
