@@ -107,7 +107,7 @@ class Instance:
                 return self._sender(index), task, Question.DO
         return self._asked(command_id, range(len(tasks)))
 
-    def _asked(self, command_id: bytes, places: range) -> tuple[StepDefinition, TaskRecord, Question] | None:
+    def _asked(self, command_id: bytes, places: Iterable[int]) -> tuple[StepDefinition, TaskRecord, Question] | None:
         for index in places:
             task = self.tasks[index]
             if has_sent(task.do, command_id):

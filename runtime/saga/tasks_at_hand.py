@@ -7,7 +7,8 @@ the record that is given, and where an answer was found last is only where the s
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import chain
 
 from runtime.protos.saga_pb2 import SagaRecord, TaskRecord
 
@@ -16,7 +17,7 @@ __all__ = ["MANY", "TasksAtHand"]
 MANY = 64
 """Tasks of one record. Fewer are looked at as quickly without this."""
 
-_NEAR = 16  # places before the last one that was found, and twice as many behind it
+_NEAR = 16  # places before the last one that was found, and twice as many from it on
 
 
 class _Kept:
@@ -64,9 +65,10 @@ class TasksAtHand:
         """Those within the task at this place, in order."""
         return self._at_hand(record).by_container.get(place + 1, ())
 
-    def near(self, tasks: Sequence[TaskRecord]) -> range:
+    def near(self, tasks: Sequence[TaskRecord]) -> Iterable[int]:
         """The places at which to look first: answers come in about the order in which they were asked for."""
-        return range(max(self.place - _NEAR, 0), min(self.place + 2 * _NEAR, len(tasks)))
+        last = min(self.place, len(tasks) - 1)
+        return chain(range(last, min(last + 2 * _NEAR, len(tasks))), range(last - 1, max(last - _NEAR, 0) - 1, -1))
 
     def drop(self) -> None:
         """The saga has ended."""
