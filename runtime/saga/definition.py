@@ -132,6 +132,7 @@ class Definition:
 
     @cached_property
     def tasks_at_hand(self) -> TasksAtHand:
+        """Saves work alone: no decision depends on what it keeps."""
         return TasksAtHand()
 
     def node_of_timer(self, timer: str) -> Node | None:
